@@ -1,0 +1,10 @@
+// Entries as data: declare once, then decode, encode, mask, diff and render.
+export * from './field.js'
+export * from './entry.js'
+export * from './words.js'
+export * from './decode.js'
+export * from './encode.js'
+export * from './mask.js'
+export * from './diff.js'
+export * from './describe.js'
+export * from './render.js'

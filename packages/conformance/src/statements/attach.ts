@@ -1,0 +1,354 @@
+// ATTACH: what setting a domain on a requester id means.
+import type { Domain, IommuErrorCode } from '@iommu/core'
+import { outcomeOf, refuses, same, check, succeeds, fail } from '../check.js'
+import type { Bench } from '../bench.js'
+import { allStates, blockedState, identityState, MAPPED, pagingState, PROBED, UNMAPPED } from '../states.js'
+import type { State } from '../states.js'
+import type { Case, Statement } from '../statement.js'
+
+/** Codes that an attach may refuse with. */
+const ATTACH_CODES: readonly IommuErrorCode[] = ['EINVAL', 'ENOMEM', 'ENOSPC', 'EBUSY', 'ENODEV']
+
+const attachCalls = (bench: Bench): typeof bench.trace.calls => bench.trace.calls.filter(({ op }) => op === 'attachDev')
+
+/** Sets a state on a device through the driver, and checks every probed address. */
+const put = (bench: Bench, state: State, old: Domain | undefined): void => {
+  state.domain.attachDev?.(bench.device, old)
+  for (const address of PROBED) bench.expect(`on ${state.name}`, { device: bench.device }, address, state.expected(address))
+}
+
+/** Every ordered pair of different states, each on a fresh attach of the first. */
+const eachPair = (t: Case, look: (bench: Bench, from: State, to: State) => void): void => {
+  const bench = t.bench()
+  bench.probe(bench.device)
+  const states = allStates(bench, bench.device)
+  let old: Domain | undefined
+  for (const from of states) {
+    for (const to of states) {
+      if (from === to) continue
+      from.domain.attachDev?.(bench.device, old)
+      for (const address of PROBED) bench.dma({ device: bench.device }, address)
+      look(bench, from, to)
+      old = to.domain
+    }
+  }
+}
+
+/** Ways in which a machine can fail during one call, one at a time. */
+const failures = (bench: Bench): (() => void)[] => [
+  ...[1, 2, 3, 4].map((n) => () => bench.machine.fail.allocation(n)),
+  ...[1, 2, 3, 4, 5, 6].map((n) => () => bench.machine.fail.queueError(n)),
+  () => bench.machine.fail.completions('never'),
+]
+const heal = (bench: Bench): void => {
+  bench.machine.fail.allocation(undefined)
+  bench.machine.fail.queueError(undefined)
+  bench.machine.fail.completions('prompt')
+}
+
+/** A domain that the device must refuse softly: of a stranger, or of a unit that can do more. */
+const incompatible = (t: Case): { bench: Bench; domain: Domain; why: string }[] => {
+  const bench = t.bench()
+  bench.probe(bench.device)
+  const other = t.bench()
+  other.probe(other.device)
+  const strange = { bench, domain: other.paging(other.device), why: 'a domain of another driver' }
+  const { incompatibleFormat } = t.backend
+  if (incompatibleFormat === undefined) return [strange]
+  const two = t.bench({ devices: [{ requesterId: 0x20, unit: 1 }, { requesterId: 0x28, unit: 0 }] })
+  two.probe(...two.devices)
+  const [, second] = two.devices
+  return [strange, { bench: two, domain: two.paging(second as typeof two.device, incompatibleFormat), why: 'a domain of a unit that can do more' }]
+}
+
+export const attachStatements: readonly Statement[] = [
+  {
+    id: 'C-ATTACH-01', obliges: 'core', source: 'iommu.c __iommu_device_set_domain',
+    says: 'attachDev receives as `old` the domain last attached to that device with success',
+    run(t) {
+      const bench = t.bench()
+      const { core, device } = bench
+      core.probeDevice(device)
+      const first = core.allocPaging(device)
+      const second = core.allocPaging(device)
+      core.attachDevice(first, device)
+      core.replaceGroup(second, core.group(device))
+      bench.trace.refuse(({ op, domain }) => (op === 'attachDev' && domain === first ? 'ENOMEM' : undefined))
+      refuses('replace that the driver refuses', 'ENOMEM', () => core.replaceGroup(first, core.group(device)))
+      bench.trace.refuse(undefined)
+      core.detachDevice(second, device)
+      core.releaseDevice(device)
+      let live: Domain | undefined
+      for (const { domain, old, outcome } of attachCalls(bench)) {
+        check(old === live, 'attachDev got an `old` that was not live')
+        if (outcome === 'ok') live = domain
+      }
+      check(attachCalls(bench).length >= 5, 'fewer attach calls reached the driver than were asked for')
+    },
+  },
+  {
+    id: 'C-ATTACH-02', obliges: 'core', source: 'iommu.c __iommu_probe_device',
+    says: 'the first attach at probe has no `old`',
+    run(t) {
+      const bench = t.bench()
+      bench.core.probeDevice(bench.device)
+      const [first] = attachCalls(bench)
+      check(first !== undefined, 'probe attached nothing')
+      same('old of the first attach', first?.old, undefined)
+    },
+  },
+  {
+    id: 'C-ATTACH-03', obliges: 'core', source: 'iommu.c __iommu_group_set_domain_internal',
+    says: 'attaching the domain that the group already has makes no driver call and succeeds',
+    run(t) {
+      const bench = t.bench()
+      const { core, device } = bench
+      core.probeDevice(device)
+      const domain = core.allocPaging(device)
+      core.attachDevice(domain, device)
+      bench.trace.clear()
+      succeeds('replace by the same domain', () => core.replaceGroup(domain, core.group(device)))
+      same('attach calls', attachCalls(bench).length, 0)
+    },
+  },
+  {
+    id: 'C-ATTACH-04', obliges: 'driver', source: 'arm-smmu-v3.c arm_smmu_blocking_set_dev_pasid',
+    says: 'attachDev with `old` equal to the domain itself succeeds and changes no translation',
+    run(t) {
+      const bench = t.bench()
+      bench.probe(bench.device)
+      let old: Domain | undefined
+      for (const state of allStates(bench, bench.device)) {
+        put(bench, state, old)
+        succeeds(`${state.name} over itself`, () => put(bench, state, state.domain))
+        old = state.domain
+      }
+    },
+  },
+  {
+    id: 'C-ATTACH-05', obliges: 'driver', source: 'iommu.c __iommu_group_set_domain_internal',
+    says: 'after success every address answers by the new domain only, whatever caches had kept',
+    run(t) {
+      eachPair(t, (bench, from, to) => {
+        to.domain.attachDev?.(bench.device, from.domain)
+        for (const address of PROBED) bench.expect(`${from.name} to ${to.name}`, { device: bench.device }, address, to.expected(address))
+      })
+    },
+  },
+  {
+    id: 'C-ATTACH-06', obliges: 'driver', source: 'iommu.c __iommu_group_set_domain_internal',
+    says: 'during a switch DMA sees the old domain, the new one or a fault, and nothing else',
+    run(t) {
+      eachPair(t, (bench, from, to) => {
+        bench.watch(() => to.domain.attachDev?.(bench.device, from.domain), (event) => {
+          for (const address of PROBED) {
+            const allowed = ['blocked', from.expected(address), to.expected(address)]
+            for (const answer of bench.answers({ device: bench.device }, address)) {
+              check(allowed.includes(answer), `${from.name} to ${to.name}, after a ${event.kind}: 0x${address.toString(16)} may meet ${String(answer)}`)
+            }
+            // A device that does not pause: what it meets now may be kept.
+            bench.dma({ device: bench.device }, address)
+          }
+        })
+        for (const address of PROBED) bench.expect(`${from.name} to ${to.name}, DMA all the time`, { device: bench.device }, address, to.expected(address))
+      })
+    },
+  },
+  {
+    id: 'C-ATTACH-07', obliges: 'driver', source: 'iommu.h attach_dev',
+    says: 'an incompatible domain is refused with EINVAL, and nothing is logged',
+    run(t) {
+      for (const { bench, domain, why } of incompatible(t)) {
+        put(bench, blockedState(bench), undefined)
+        refuses(why, 'EINVAL', () => domain.attachDev?.(bench.device, bench.blocked))
+        same(`warnings about ${why}`, bench.warnings.length, 0)
+      }
+    },
+  },
+  {
+    id: 'C-ATTACH-08', obliges: 'driver', source: 'iommu.h attach_dev',
+    says: 'attach refuses with EINVAL, ENOMEM, ENOSPC, EBUSY or ENODEV only',
+    run(t) {
+      const bench = t.bench()
+      bench.probe(bench.device)
+      const states = allStates(bench, bench.device)
+      for (const state of states) {
+        for (const inject of failures(bench)) {
+          inject()
+          const code = outcomeOf(() => state.domain.attachDev?.(bench.device, undefined))
+          heal(bench)
+          check(code === 'ok' || ATTACH_CODES.includes(code), `attach of ${state.name} refused with ${code}`)
+          bench.blocked.attachDev?.(bench.device, state.domain)
+        }
+      }
+    },
+  },
+  {
+    id: 'C-ATTACH-09', obliges: 'driver', source: 's390-iommu.c s390_iommu_attach_device',
+    says: 'after a failed attach the hardware is on the old domain or blocked, never on the new one or on identity',
+    run(t) {
+      const bench = t.bench()
+      bench.probe(bench.device)
+      const states = allStates(bench, bench.device)
+      let failed = 0
+      for (const from of states) {
+        for (const to of states) {
+          if (from === to) continue
+          for (const inject of failures(bench)) {
+            from.domain.attachDev?.(bench.device, undefined)
+            for (const address of PROBED) bench.dma({ device: bench.device }, address)
+            inject()
+            const code = outcomeOf(() => to.domain.attachDev?.(bench.device, from.domain))
+            heal(bench)
+            if (code === 'ok') continue
+            failed++
+            for (const address of PROBED) {
+              const answers = bench.answers({ device: bench.device }, address)
+              check(answers.every((each) => each === 'blocked' || each === from.expected(address)),
+                `${from.name} to ${to.name} failed with ${code}: 0x${address.toString(16)} may meet ${answers.map(String).join(', ')}`)
+            }
+          }
+        }
+      }
+      check(failed > 0, 'no attach failed: the failures did not reach the driver')
+    },
+  },
+  {
+    id: 'C-ATTACH-10', obliges: 'driver', source: 'arm-smmu-v3.c arm_smmu_attach_dev',
+    says: 'after EINVAL the tables are bit for bit what they were',
+    run(t) {
+      for (const { bench, domain, why } of incompatible(t)) {
+        for (const old of [blockedState(bench), pagingState(bench, bench.device, 0)]) {
+          old.domain.attachDev?.(bench.device, undefined)
+          const stored = new Map<bigint, bigint>()
+          const stop = bench.machine.observe((event) => {
+            if (event.kind !== 'store') return
+            const at = event.address & ~7n
+            if (!stored.has(at) && event.bytes >= 8) event.before.forEach((word, index) => stored.set(at + BigInt(index * 8), word))
+          })
+          refuses(why, 'EINVAL', () => domain.attachDev?.(bench.device, old.domain))
+          stop()
+          for (const [at, before] of stored) {
+            check(bench.machine.memory.load64(at) === before, `${why}: the word at 0x${at.toString(16)} changed`)
+          }
+          for (const address of PROBED) bench.expect(`${why} refused on ${old.name}`, { device: bench.device }, address, old.expected(address))
+        }
+      }
+    },
+  },
+  {
+    id: 'C-ATTACH-11', obliges: 'driver', source: 'iommu.h, domains are shared',
+    says: 'a page mapped once is seen by every device of the domain',
+    run(t) {
+      const bench = t.bench()
+      bench.probe(...bench.devices)
+      for (const format of t.manifest.formats) {
+        const { domain, expected } = pagingState(bench, bench.device, 0, format)
+        for (const device of bench.devices) domain.attachDev(device, undefined)
+        bench.map(domain, UNMAPPED, 0x90_0000n)
+        for (const device of bench.devices) {
+          for (const address of MAPPED) bench.expect(`shared ${format}`, { device }, address, expected(address))
+          bench.expect(`shared ${format}, mapped later`, { device }, UNMAPPED, 0x90_0000n)
+        }
+      }
+    },
+  },
+  {
+    id: 'C-ATTACH-12', obliges: 'driver', source: 'iommu.c iommu_deinit_device',
+    says: 'moving one device off a shared domain does not disturb the others, at any step',
+    run(t) {
+      const bench = t.bench()
+      bench.probe(...bench.devices)
+      const [one, other] = bench.devices as [typeof bench.device, typeof bench.device]
+      const targets = [blockedState(bench), ...(t.manifest.identity.rid ? [identityState(bench)] : [])]
+      for (const format of t.manifest.formats) {
+        for (const target of [...targets, pagingState(bench, one, 1, format)]) {
+          const shared = pagingState(bench, one, 0, format)
+          for (const device of [one, other]) shared.domain.attachDev(device, undefined)
+          const undisturbed = (): void => {
+            for (const address of PROBED) bench.expect(`left behind on ${shared.name}`, { device: other }, address, shared.expected(address))
+          }
+          bench.watch(() => target.domain.attachDev?.(one, shared.domain), undisturbed)
+          undisturbed()
+          bench.unmap(shared.domain, MAPPED[0])
+          bench.expect('unmapped for the one that stayed', { device: other }, MAPPED[0], 'blocked')
+        }
+      }
+    },
+  },
+  {
+    id: 'C-ATTACH-13', obliges: 'core', source: 'iommu.c domain_iommu_ops_compatible',
+    says: 'a domain of another driver is refused with EINVAL before any driver call',
+    run(t) {
+      const bench = t.bench()
+      const other = t.bench()
+      bench.core.probeDevice(bench.device)
+      other.core.probeDevice(other.device)
+      const strange = other.core.allocPaging(other.device)
+      for (const domain of [strange, other.blocked]) {
+        bench.trace.clear()
+        refuses('attachDevice', 'EINVAL', () => bench.core.attachDevice(domain, bench.device))
+        refuses('replaceGroup', 'EINVAL', () => bench.core.replaceGroup(domain, bench.core.group(bench.device)))
+        same('driver calls', bench.trace.calls.length + attachCalls(other).filter(({ device }) => device === bench.device).length, 0)
+      }
+    },
+  },
+  {
+    id: 'C-ATTACH-14', obliges: 'core', source: 'iommu.c __iommu_attach_device',
+    says: 'a domain that cannot be attached to requester ids is refused with ENODEV',
+    run(t) {
+      const bench = t.bench()
+      bench.core.probeDevice(bench.device)
+      const domain: Domain = { kind: 'sva', owner: bench.ops.owner }
+      refuses('attachDevice', 'ENODEV', () => bench.core.attachDevice(domain, bench.device))
+    },
+  },
+  {
+    id: 'C-ATTACH-15', obliges: 'core', source: 'iommu.c __iommu_attach_group',
+    says: 'attach to a group that has a user domain is refused with EBUSY',
+    run(t) {
+      const bench = t.bench()
+      const { core, device } = bench
+      core.probeDevice(device)
+      core.attachDevice(core.allocPaging(device), device)
+      const second = core.allocPaging(device)
+      bench.trace.clear()
+      refuses('second attachGroup', 'EBUSY', () => core.attachGroup(second, core.group(device)))
+      refuses('second attachDevice', 'EBUSY', () => core.attachDevice(second, device))
+      same('attach calls', attachCalls(bench).length, 0)
+    },
+  },
+  {
+    id: 'C-ATTACH-16', obliges: 'core', source: 'iommu.c iommu_attach_device',
+    says: 'attachDevice in a group of several devices is refused with EINVAL, without a driver call',
+    run(t) {
+      const bench = t.bench({ devices: [{ requesterId: 0x20, isolation: 'together' }, { requesterId: 0x21, isolation: 'together' }] })
+      const { core, device } = bench
+      for (const each of bench.devices) core.probeDevice(each)
+      const domain = core.allocPaging(device)
+      bench.trace.clear()
+      refuses('attachDevice', 'EINVAL', () => core.attachDevice(domain, device))
+      same('driver calls', bench.trace.calls.length, 0)
+    },
+  },
+  {
+    id: 'C-ATTACH-17', obliges: 'driver', source: 'iommu.c iommu_replace_group_handle; the thread of May 2022',
+    says: 'any domain can follow any other directly, in any order, without a detach',
+    run(t) {
+      const bench = t.bench()
+      bench.probe(bench.device)
+      const states = allStates(bench, bench.device)
+      let old: Domain | undefined
+      let seed = 1
+      for (let step = 0; step < 60; step++) {
+        // A fixed congruential sequence: the same walk every time.
+        seed = (seed * 1103515245 + 12345) % 0x8000_0000
+        const state = states[(seed >> 8) % states.length] ?? fail('no states')
+        succeeds(`step ${step}: ${state.name}`, () => put(bench, state, old))
+        for (const address of PROBED) bench.dma({ device: bench.device }, address)
+        old = state.domain
+      }
+    },
+  },
+]
+

@@ -1,0 +1,177 @@
+// UNMAP and I2P: how mappings go, when hardware has forgotten them, and what a domain says of itself.
+import { createGather } from '@iommu/core'
+import type { Gather, IommuOps } from '@iommu/core'
+import { check, same } from '../check.js'
+import { PAGE, READ_WRITE } from '../bench.js'
+import { eachFormat, sizesOf } from '../formats.js'
+import type { Statement } from '../statement.js'
+
+const BASE = 0x4000_0000n
+const PHYSICAL = 0x4000_0000n
+
+export const unmapStatements: readonly Statement[] = [
+  {
+    id: 'C-UNMAP-01', obliges: 'driver', source: 'generic_pt __unmap_range',
+    says: 'unmap answers the bytes removed, and stops at a hole',
+    run(t) {
+      eachFormat(t, (bench, domain, format) => {
+        bench.map(domain, BASE, PHYSICAL, 4)
+        bench.map(domain, BASE + 6n * PAGE, PHYSICAL, 2)
+        same(`${format}: up to the hole`, bench.unmap(domain, BASE, 8), 4n * PAGE)
+        same(`${format}: nothing there`, bench.unmap(domain, BASE, 8), 0n)
+        bench.expect('behind the hole', { device: bench.device }, BASE + 6n * PAGE, PHYSICAL)
+        same(`${format}: behind the hole`, bench.unmap(domain, BASE + 6n * PAGE, 2), 2n * PAGE)
+      })
+    },
+  },
+  {
+    id: 'C-UNMAP-02', obliges: 'driver', source: 'generic_pt __unmap_range; io-pgtable-arm.c',
+    says: 'a part of a large page is unmapped whole, with the larger answer, or not at all; never split, never halved',
+    run(t) {
+      eachFormat(t, (bench, domain, format) => {
+        const { device } = bench
+        const { aperture } = domain
+        for (const large of sizesOf(domain).filter((size) => size > PAGE && BASE + size <= aperture.end)) {
+          domain.mapPages(BASE, PHYSICAL, large, 1, READ_WRITE)
+          bench.dma({ device }, BASE)
+          bench.dma({ device }, BASE + large - 8n)
+          const removed = bench.unmap(domain, BASE, 1)
+          check(removed === large || removed === 0n, `${format}: one small page of a large one answers 0x${removed.toString(16)}`)
+          const left = removed === 0n
+          bench.expect(`${format}: its start`, { device }, BASE, left ? PHYSICAL : 'blocked')
+          bench.expect(`${format}: its end`, { device }, BASE + large - 8n, left ? PHYSICAL + large - 8n : 'blocked')
+          same(`${format}: iovaToPhys`, domain.iovaToPhys(BASE + PAGE), left ? PHYSICAL + PAGE : undefined)
+          if (!left) domain.mapPages(BASE, PHYSICAL, large, 1, READ_WRITE)
+          same(`${format}: from the middle`, bench.unmap(domain, BASE + PAGE, 1), 0n)
+          bench.expect(`${format}: from the middle, its start`, { device }, BASE, PHYSICAL)
+          bench.unmap(domain, BASE, Number(large / PAGE))
+        }
+      })
+    },
+  },
+  {
+    id: 'C-UNMAP-03', obliges: 'driver', source: 'iommu.h iotlb_sync',
+    says: 'after the sync unmapped addresses fault on all devices, and before it they answer the old page or fault',
+    run(t) {
+      eachFormat(t, (bench, domain, format) => {
+        for (const size of sizesOf(domain).filter((each) => BASE + each <= domain.aperture.end)) {
+          domain.mapPages(BASE, PHYSICAL, size, 1, READ_WRITE)
+          domain.iotlbSyncMap?.(BASE, size)
+          const last = BASE + size - 8n
+          for (const device of bench.devices) for (const address of [BASE, last]) bench.dma({ device }, address)
+          const gather = createGather()
+          domain.unmapPages(BASE, size, 1, gather)
+          for (const device of bench.devices) {
+            const early = bench.answers({ device }, BASE)
+            check(early.every((each) => each === 'blocked' || each === PHYSICAL), `${format}: a third answer before the sync`)
+          }
+          domain.iotlbSync?.(gather)
+          for (const device of bench.devices) {
+            for (const address of [BASE, last]) bench.expect(`${format}, after the sync`, { device }, address, 'blocked')
+          }
+        }
+      })
+    },
+  },
+  {
+    id: 'C-UNMAP-04', obliges: 'driver', source: 'generic_pt gather_range_pending',
+    says: 'a table page is not given back before the sync, and hardware has forgotten it then',
+    run(t) {
+      eachFormat(t, (bench, domain, format) => {
+        const { device, machine } = bench
+        const pages = 512
+        bench.map(domain, BASE, PHYSICAL, pages)
+        for (let page = 0n; page < 512n; page += 64n) bench.dma({ device }, BASE + page * PAGE)
+        let syncing = false
+        let early = 0
+        const stop = machine.observe(({ kind }) => {
+          if (kind === 'free' && !syncing) early++
+        })
+        const before = machine.memory.pages.live
+        const gather: Gather = createGather()
+        domain.unmapPages(BASE, PAGE, pages, gather)
+        same(`${format}: table pages given back before the sync`, early, 0)
+        check(gather.freed.length === 0 || machine.memory.pages.live === before, 'gathered pages are not held')
+        syncing = true
+        domain.iotlbSync?.(gather)
+        stop()
+        for (let page = 0n; page < 512n; page += 64n) bench.expect(`${format}: unmapped`, { device }, BASE + page * PAGE, 'blocked')
+        const other = bench.paging(device, format)
+        bench.map(other, BASE, 0x90_0000n, 8)
+        for (let page = 0n; page < 8n; page++) bench.expect(`${format}: tables in use again elsewhere`, { device }, BASE + page * PAGE, 'blocked')
+      })
+    },
+  },
+  {
+    id: 'C-UNMAP-05', obliges: 'core', source: 'dma-iommu.c fq_ring_free_locked',
+    says: 'with a flush queue unmaps are not synced one by one, and an address is reused only after a flush of all',
+    run(t) {
+      // Without the driver's opinion, which may insist on strict flushes.
+      const alter = ({ defDomainType: _opinion, ...ops }: IommuOps): IommuOps => ops
+      const bench = t.bench({ core: { defaultType: 'dma-fq' }, alter })
+      const { core, device } = bench
+      core.probeDevice(device)
+      same('default type', core.group(device).defaultType, 'dma-fq')
+      const dma = core.dma(device)
+      const iova = dma.map(0x80_0000n, PAGE, READ_WRITE)
+      bench.dma({ device }, iova)
+      bench.trace.clear()
+      dma.unmap(iova, PAGE)
+      const ops = (): string[] => bench.trace.calls.map(({ op }) => op)
+      check(!ops().includes('iotlbSync'), 'a queued unmap was synced by itself')
+      same('waiting for the flush', dma.queued, 1)
+      const second = dma.map(0x81_0000n, PAGE, READ_WRITE)
+      check(second !== iova || ops().includes('flushIotlbAll'), 'the address was used again before a flush')
+      dma.flush()
+      check(ops().includes('flushIotlbAll'), 'the flush did not reach the driver')
+      same('waiting after the flush', dma.queued, 0)
+      bench.expect('after the flush', { device }, iova, second === iova ? 0x81_0000n : 'blocked')
+    },
+  },
+  {
+    id: 'C-UNMAP-06', obliges: 'core', source: 'iommu.c __iommu_unmap_domain_pgtbl',
+    says: 'a driver that does not use the gather still gets its sync',
+    run(t) {
+      const bench = t.bench({
+        alter: (ops) => {
+          const allocate = ops.domainAllocPaging
+          return allocate === undefined ? ops : {
+            ...ops,
+            domainAllocPaging: (device, request) => {
+              const domain = allocate(device, request)
+              return { ...domain, unmapPages: (iova, size, count) => domain.unmapPages(iova, size, count, createGather()) }
+            },
+          }
+        },
+      })
+      const { core, device } = bench
+      core.probeDevice(device)
+      const domain = core.allocPaging(device)
+      core.map(domain, BASE, PHYSICAL, 4n * PAGE, READ_WRITE)
+      bench.trace.clear()
+      same('bytes unmapped', core.unmap(domain, BASE, 4n * PAGE), 4n * PAGE)
+      const [sync] = bench.trace.calls.filter(({ op }) => op === 'iotlbSync')
+      check(sync !== undefined, 'there was no sync')
+    },
+  },
+  {
+    id: 'C-I2P-01', obliges: 'driver', source: 'iommu.h iova_to_phys',
+    says: 'iovaToPhys answers what hardware answers, offset included, and nothing where nothing is mapped',
+    run(t) {
+      eachFormat(t, (bench, domain, format) => {
+        const { device } = bench
+        for (const size of sizesOf(domain).filter((each) => BASE + each <= domain.aperture.end)) {
+          domain.mapPages(BASE, PHYSICAL, size, 1, READ_WRITE)
+          for (const address of [BASE, BASE + 0x123n, BASE + size - 1n]) {
+            const answer = bench.answer({ device }, address)
+            same(`${format}: iovaToPhys`, domain.iovaToPhys(address), answer === 'blocked' ? undefined : answer)
+            same(`${format}: hardware`, answer, address - BASE + PHYSICAL)
+          }
+          same(`${format}: beside it`, domain.iovaToPhys(BASE - 1n), undefined)
+          bench.unmap(domain, BASE, Number(size / PAGE))
+          same(`${format}: unmapped`, domain.iovaToPhys(BASE), undefined)
+        }
+      })
+    },
+  },
+]

@@ -1,0 +1,80 @@
+// The backends on which the suite checks this driver: kinds of hardware, each as a model.
+import type { IommuOps } from '@iommu/core'
+import { PhysicalMemory } from '@iommu/hardware'
+import type { EndpointCapabilities, TestMachine } from '@iommu/hardware'
+import { createIntelVtd } from './driver.js'
+import type { IntelVtd, VtdOptions } from './driver.js'
+import { createVtdMachine, defaultProfile } from './model/index.js'
+import type { Profile } from './model/index.js'
+
+/** What a backend is made of; the shape that @iommu/conformance takes. */
+export interface VtdBackend {
+  readonly name: string
+  readonly backend: string
+  readonly physicalBits: number
+  readonly deviceBits: number
+  readonly exempt: { readonly start: bigint; readonly end: bigint }
+  readonly incompatibleFormat?: string
+  createMachine(setup: {
+    readonly endpoints: ReadonlyMap<number, EndpointCapabilities>
+    readonly unit: number
+    readonly first?: TestMachine
+  }): TestMachine
+  createDriver(machines: readonly TestMachine[], setup: { readonly warn: (sentence: string) => void }): IommuOps
+  idsInUse(ops: IommuOps): number
+}
+
+const isVtd = (ops: IommuOps): ops is IntelVtd => 'domainIdsInUse' in ops
+
+/** Makes the driver over a backend's machines, with some options of the driver changed. */
+export const driverOver = (
+  machines: readonly TestMachine[], warn: (sentence: string) => void, hostAddressBits: number, options: Partial<VtdOptions> = {},
+): IntelVtd => {
+  const [machine, ...moreUnits] = machines
+  if (machine === undefined) throw new RangeError('a driver needs a machine')
+  return createIntelVtd(machine, { hostAddressBits, moreUnits, warn, ...options })
+}
+
+/** `secondUnit`: what a second unit lacks, so that `incompatibleFormat` cannot be set behind it. */
+const backend = (
+  name: string, profile: Partial<Profile>, other: { readonly secondUnit?: Partial<Profile>; readonly incompatibleFormat?: string } = {},
+): VtdBackend => {
+  const whole: Profile = { ...defaultProfile, ...profile }
+  return {
+    name: 'driver-intel-vtd',
+    backend: name,
+    physicalBits: whole.hostAddressBits,
+    deviceBits: 39,
+    exempt: { start: 0xfee0_0000n, end: 0xfeef_ffffn },
+    ...(other.incompatibleFormat === undefined ? {} : { incompatibleFormat: other.incompatibleFormat }),
+    createMachine: ({ endpoints, unit, first }) => createVtdMachine({
+      profile: unit === 0 ? whole : { ...whole, ...other.secondUnit },
+      endpoints,
+      ...(first?.memory instanceof PhysicalMemory ? { memory: first.memory } : {}),
+    }),
+    createDriver: (machines, { warn }) => driverOver(machines, warn, whole.hostAddressBits),
+    idsInUse: (ops) => (isVtd(ops) ? ops.domainIdsInUse() : 0),
+  }
+}
+
+const FEWER_LEVELS = { secondUnit: { levels: [3, 4] }, incompatibleFormat: 'second-stage-5' } as const
+const LEGACY = { scalable: false, levels: [3, 4] } as const
+
+/** The first one is where mutants are judged that show everywhere. */
+export const backends: readonly VtdBackend[] = [
+  backend('scalable mode', {}, FEWER_LEVELS),
+  backend('scalable mode, caching mode', { cachingMode: true }, FEWER_LEVELS),
+  backend('scalable mode, walker does not snoop', { coherent: false }, FEWER_LEVELS),
+  backend('scalable mode, second stage only', { firstStage: false }, FEWER_LEVELS),
+  backend('scalable mode, first stage only', { secondStage: false }, {
+    secondUnit: { fiveLevelFirstStage: false }, incompatibleFormat: 'first-stage-5',
+  }),
+  backend('scalable mode, no PASIDs', { pasidBits: 0 }, FEWER_LEVELS),
+  backend('scalable mode, no pass-through', { passThrough: false, hostAddressBits: 39 }, FEWER_LEVELS),
+  backend('legacy mode', LEGACY, { secondUnit: { levels: [4] }, incompatibleFormat: 'second-stage-3' }),
+  backend('legacy mode, caching mode', { ...LEGACY, cachingMode: true }),
+  backend('legacy mode, walker does not snoop', { ...LEGACY, coherent: false, writeBufferFlush: true }),
+  backend('legacy mode, small pages, flushes by domain', { ...LEGACY, largePages: false, hugePages: false, pageSelective: false }),
+  backend('legacy mode, no pass-through', { ...LEGACY, passThrough: false, hostAddressBits: 39 }),
+  backend('legacy mode, no identity', { ...LEGACY, passThrough: false, largePages: false, hugePages: false }),
+]

@@ -1,0 +1,59 @@
+// The words of each domain state, for a context entry in legacy mode and a PASID entry in scalable mode. Pure.
+import { encode } from '@iommu/bits'
+import type { PointState } from '../devices/state.js'
+import { addressWidthOf, contextEntry, pasidEntry } from '../tables/index.js'
+import type { Capabilities } from '../tables/index.js'
+import { IDENTITY_DOMAIN_ID } from '../unit.js'
+
+/** What of a unit and a device decides the words. */
+export interface WordFacts {
+  readonly scalable: boolean
+  readonly capabilities: Capabilities
+  readonly ats: boolean
+}
+
+/** What of a page table decides the words. */
+export interface TableFacts {
+  readonly stage: 'first' | 'second'
+  readonly levels: number
+  readonly root: bigint
+  readonly domainId: number
+  readonly forceSnoop: boolean
+}
+
+/** Legacy TT: 1 lets ATS requests through where device and unit can do ATS. */
+const TRANSLATION_TYPE = { secondStage: 0, secondStageAts: 1, passThrough: 2 } as const
+const GRANULAR_TYPE = { first: 1, second: 2, passThrough: 4 } as const
+
+const widest = ({ secondStageLevels }: Capabilities): number => addressWidthOf(Math.max(...secondStageLevels))
+const walkSnoop = ({ scalableWalkCoherent }: Capabilities): number => (scalableWalkCoherent ? 1 : 0)
+
+/** Pass-through. AW must be the widest that the unit has, in both forms (reference 2.2, 3.2). */
+export const identityState = ({ scalable, capabilities }: WordFacts): PointState => ({
+  words: scalable
+    ? encode(pasidEntry, {
+        P: 1, PGTT: GRANULAR_TYPE.passThrough, AW: widest(capabilities), DID: IDENTITY_DOMAIN_ID, PWSNP: walkSnoop(capabilities),
+      })
+    : encode(contextEntry, { P: 1, TT: TRANSLATION_TYPE.passThrough, AW: widest(capabilities), DID: IDENTITY_DOMAIN_ID }),
+  tag: { domainId: IDENTITY_DOMAIN_ID, secondStage: false },
+})
+
+/** Translation by a page table. AW is written for first-stage entries too, as Linux does; hardware ignores it there. */
+export const pagingState = ({ scalable, capabilities, ats }: WordFacts, table: TableFacts): PointState => {
+  const { stage, levels, root, domainId, forceSnoop } = table
+  const tag = { domainId, secondStage: stage === 'second' }
+  const AW = addressWidthOf(levels)
+  if (!scalable) {
+    const TT = ats ? TRANSLATION_TYPE.secondStageAts : TRANSLATION_TYPE.secondStage
+    return { words: encode(contextEntry, { P: 1, TT, SSPTPTR: root, AW, DID: domainId }), tag }
+  }
+  const common = { P: 1, AW, DID: domainId, PWSNP: walkSnoop(capabilities) }
+  return {
+    words: stage === 'first'
+      ? encode(pasidEntry, {
+          ...common, PGTT: GRANULAR_TYPE.first, FSPTPTR: root, FSPM: levels === 5 ? 1 : 0, PGSNP: forceSnoop ? 1 : 0,
+        })
+      : encode(pasidEntry, { ...common, PGTT: GRANULAR_TYPE.second, SSPTPTR: root }),
+    tag,
+  }
+}

@@ -1,0 +1,149 @@
+// The driver: IommuOps over one or more VT-d units. Short; domains, devices and units do the work.
+import { IommuError } from '@iommu/core'
+import type { Device, IommuOps, ReservedRegion } from '@iommu/core'
+import type { Machine } from '@iommu/hardware'
+import { probeLegacy } from './devices/legacy.js'
+import { probeScalable } from './devices/scalable.js'
+import { vacate } from './devices/state.js'
+import type { DeviceState, Warn } from './devices/state.js'
+import { createBlockedDomain } from './domains/blocked.js'
+import { choosePagingFormat } from './domains/formats.js'
+import { createIdentityDomain } from './domains/identity.js'
+import { createPagingDomain } from './domains/paging.js'
+import { declare } from './manifest.js'
+import { readFaults } from './programming/faults.js'
+import type { FaultReport } from './programming/faults.js'
+import { programming } from './programming/index.js'
+import type { Programming } from './programming/index.js'
+import { OFFSETS, readCapabilities } from './tables/index.js'
+import { takeOver } from './unit.js'
+import type { Unit } from './unit.js'
+
+export interface VtdOptions {
+  /** Scalable where every unit has it, if absent. */
+  readonly mode?: 'legacy' | 'scalable'
+  /** Width of physical addresses in bits, as the firmware's DMAR table says: no register does. */
+  readonly hostAddressBits: number
+  /** Further units of the same machine; a device names its own by `unit`, counted from 0. */
+  readonly moreUnits?: readonly Machine[]
+  /** Told of what cannot be helped: a unit that does not answer while a device is blocked. */
+  readonly warn?: Warn
+  /** The pure half of the driver; variants replace a member of it. */
+  readonly programming?: Programming
+}
+
+/** The driver, and what its fault interrupt would read. */
+export interface IntelVtd extends IommuOps {
+  /** Takes what a unit has recorded. */
+  readFaults(unit?: number): FaultReport
+  /** Domain ids that are taken, on all units together. */
+  domainIdsInUse(): number
+}
+
+/** What domains need of the driver. */
+export interface Driver {
+  readonly owner: symbol
+  /** Whether domains can be set on PASIDs. */
+  readonly pasids: boolean
+  readonly warn: Warn
+  /** Throws EINVAL for a device that this driver has not probed: it is behind somebody else's IOMMU. */
+  stateOf(device: Device): DeviceState
+}
+
+const INTERRUPT_RANGE: ReservedRegion = {
+  start: 0xfee0_0000n, length: 0x10_0000n, kind: 'msi', access: { read: true, write: true },
+}
+
+const hasScalableMode = ({ registers }: Machine): boolean =>
+  readCapabilities(registers.read64(OFFSETS.CAP), registers.read64(OFFSETS.ECAP)).scalable
+
+/**
+ * Takes the units over and answers their driver. From then on every DMA is blocked until a domain is set.
+ * Throws ENODEV for a unit that does not answer or lacks the mode asked for, ENOMEM.
+ */
+export const createIntelVtd = (machine: Machine, options: VtdOptions): IntelVtd => {
+  const machines = [machine, ...(options.moreUnits ?? [])]
+  const scalable = options.mode === undefined ? machines.every(hasScalableMode) : options.mode === 'scalable'
+  const units: Unit[] = machines.map((each, index) => takeOver(each, index, {
+    scalable, hostAddressBits: options.hostAddressBits, programming: options.programming ?? programming,
+  }))
+  const unitAt = (index: number): Unit => {
+    const unit = units[index]
+    if (unit === undefined) throw new IommuError('ENODEV', 'there is no such unit', { unit: index })
+    return unit
+  }
+  const manifest = declare(units)
+  const states = new Map<Device, DeviceState>()
+  const warn: Warn = options.warn ?? (() => undefined)
+  const driver: Driver = {
+    owner: Symbol(manifest.name),
+    pasids: manifest.maxPasids > 0,
+    warn,
+    stateOf(device) {
+      const state = states.get(device)
+      if (state === undefined) throw new IommuError('EINVAL', 'the device is not behind this driver', { device: device.name })
+      return state
+    },
+  }
+  const blockedDomain = createBlockedDomain(driver)
+
+  return {
+    manifest,
+    owner: driver.owner,
+    blockedDomain,
+    identityDomain: createIdentityDomain(driver),
+    releaseDomain: blockedDomain,
+
+    capable(device, capability) {
+      const { unit: { capabilities }, ats } = driver.stateOf(device)
+      switch (capability) {
+        case 'cache-coherency': case 'deferred-flush': return true
+        case 'enforce-cache-coherency': return capabilities.snoopControl
+        case 'ats': return ats
+        case 'no-execute': case 'pre-boot-protection': case 'dirty-tracking': return false
+        default: return capability satisfies never
+      }
+    },
+    domainAllocPaging(device, { pasid, format, dirtyTracking, nestParent }) {
+      const { unit } = driver.stateOf(device)
+      if (pasid === true && !driver.pasids) throw new IommuError('EOPNOTSUPP', 'the unit has no PASIDs')
+      if (dirtyTracking === true || nestParent === true) {
+        throw new IommuError('EOPNOTSUPP', 'dirty tracking and nesting are not built yet')
+      }
+      return createPagingDomain(driver, choosePagingFormat(unit, format))
+    },
+
+    probeDevice(device) {
+      if (states.has(device)) throw new IommuError('EBUSY', 'the device has been probed already', { device: device.name })
+      const unit = unitAt(device.unit ?? 0)
+      states.set(device, unit.scalable ? probeScalable(unit, device, warn) : probeLegacy(unit, device, warn))
+    },
+    probeFinalize(device) {
+      const { unit, sources, maxPasids, ats } = driver.stateOf(device)
+      const { config } = unit.machine.endpoint(sources[0] as number)
+      // PCIe: the PASID enable must not change while ATS is enabled.
+      if (maxPasids > 0) config.enable('pasid')
+      if (ats) config.enable('ats')
+    },
+    releaseDevice(device) {
+      const state = driver.stateOf(device)
+      for (const pasid of [...state.occupants.keys()]) vacate(state, pasid)
+      const { config } = state.unit.machine.endpoint(device.requesterId)
+      if (config.enabled.ats) config.disable('ats')
+      if (config.enabled.pasid) config.disable('pasid')
+      state.release()
+      states.delete(device)
+    },
+    deviceGroup: (device) => device.isolation ?? device.name,
+    getResvRegions: (device) => [...(device.reserved ?? []), INTERRUPT_RANGE],
+    maxPasids: (device) => driver.stateOf(device).maxPasids,
+    // Where identity is impossible a translating default is the only one.
+    defDomainType: () => (manifest.identity.rid ? undefined : 'dma'),
+    domainIdsInUse: () => units.reduce((sum, { domainIds }) => sum + domainIds.used, 0),
+
+    readFaults(unit = 0) {
+      const { machine: hardware, capabilities } = unitAt(unit)
+      return readFaults(hardware, capabilities.faultOffset, capabilities.faultRecords)
+    },
+  }
+}

@@ -1,0 +1,196 @@
+// Copies: what hardware makes of a root, context or PASID entry when it fetches one.
+import { breaksReserved, decode } from '@iommu/bits'
+import { frameOf } from '@iommu/hardware'
+import type { HardwareView, Step } from '@iommu/hardware'
+import { widthOfLevels } from '../tables/index.js'
+import {
+  contextEntry, pasidDirectoryEntry, pasidEntry, rootEntry, scalableContextEntry, scalableRootEntry,
+} from '../tables/index.js'
+import type { Capabilities, Levels } from '../tables/index.js'
+
+/** What a legacy context entry says. */
+export interface LegacyContext {
+  readonly mode: 'legacy'
+  readonly silent: boolean
+  readonly passThrough: boolean
+  readonly ats: boolean
+  readonly domainId: number
+  readonly levels: Levels
+  readonly root: number
+}
+
+/** What a scalable-mode context entry says. */
+export interface ScalableContext {
+  readonly mode: 'scalable'
+  readonly silent: boolean
+  readonly ats: boolean
+  readonly pasids: boolean
+  readonly directory: bigint
+  /** PASIDs below this have a place in the directory. */
+  readonly pasidLimit: number
+  readonly ridPasid: number
+}
+
+/** What a PASID entry says. */
+export interface PasidContext {
+  readonly silent: boolean
+  readonly type: 'first' | 'second' | 'pass-through'
+  readonly domainId: number
+  readonly levels: Levels
+  /** Frame of the root table. */
+  readonly root: number
+  readonly forceSnoop: boolean
+  readonly supervisor: boolean
+  readonly execute: boolean
+}
+
+/** 'absent': an entry that was not present, kept in caching mode. */
+export type ContextCopy = LegacyContext | ScalableContext | 'absent'
+export type PasidCopy = PasidContext | 'absent'
+
+/** A DMA that stops, with the reason. `silent`: an FPD bit on the way asked for no record of qualified faults. */
+export class Stopped {
+  readonly code: number
+  readonly silent: boolean
+  constructor(code: number, silent = false) {
+    this.code = code
+    this.silent = silent
+  }
+}
+
+/** What reading needs to know of the unit. */
+export interface Reader {
+  readonly view: HardwareView
+  readonly capabilities: Capabilities
+  readonly hostAddressBits: number
+  readonly steps?: Step[] | undefined
+}
+
+const load = (reader: Reader, address: bigint, words: number, unreadable: number, silent: boolean): bigint[] => {
+  if (!reader.view.has(frameOf(address))) throw new Stopped(unreadable, silent)
+  return Array.from({ length: words }, (_, index) => reader.view.load64(address + BigInt(index * 8)))
+}
+
+const note = (reader: Reader, entry: string, address: bigint, words: readonly bigint[], said: string): void => {
+  reader.steps?.push({ entry, address, words, note: said })
+}
+
+const beyond = (reader: Reader, ...pointers: readonly bigint[]): boolean =>
+  pointers.some((each) => each >> BigInt(reader.hostAddressBits) !== 0n)
+
+/** The address of the context table for a source, from the root entry of its bus. */
+const contextTable = (reader: Reader, rootTable: bigint, source: number, scalable: boolean): bigint => {
+  const bus = source >> 8
+  const address = rootTable + BigInt(bus * 16)
+  const words = load(reader, address, 2, scalable ? 0x38 : 0x08, false)
+  if (!scalable) {
+    const root = decode(rootEntry, words)
+    note(reader, 'vtd.root', address, words, root.P === 1 ? `bus ${hex(bus)}: context table` : `bus ${hex(bus)}: not present`)
+    if (root.P === 0) throw new Stopped(0x01)
+    if (breaksReserved(rootEntry, words) || beyond(reader, root.CTP)) throw new Stopped(0x0a)
+    return root.CTP
+  }
+  const root = decode(scalableRootEntry, words)
+  const upper = (source & 0x80) !== 0
+  const present = upper ? root.UP : root.LP
+  note(reader, 'vtd.sm-root', address, words, `bus ${hex(bus)}, ${upper ? 'upper' : 'lower'} half: ${present === 1 ? 'context table' : 'not present'}`)
+  if (present === 0) throw new Stopped(0x39)
+  if (breaksReserved(scalableRootEntry, words) || beyond(reader, root.LCTP, root.UCTP)) throw new Stopped(0x3a)
+  return upper ? root.UCTP : root.LCTP
+}
+
+const hex = (value: number | bigint): string => `0x${value.toString(16)}`
+
+/** Fetches a legacy context entry. Throws Stopped with the fault reason. */
+export const fetchLegacyContext = (reader: Reader, rootTable: bigint, source: number): LegacyContext => {
+  const address = contextTable(reader, rootTable, source, false) + BigInt((source & 0xff) * 16)
+  const words = load(reader, address, 2, 0x09, false)
+  const e = decode(contextEntry, words)
+  const silent = e.FPD === 1
+  const levels = (e.AW + 2) as Levels
+  const { capabilities } = reader
+  note(reader, 'vtd.context', address, words,
+    e.P === 0 ? 'not present' : e.TT === 2 ? `pass-through, domain ${e.DID}` : `second stage at ${hex(e.SSPTPTR)}, ${levels}-level, domain ${e.DID}`)
+  if (e.P === 0) throw new Stopped(0x02, silent)
+  if (breaksReserved(contextEntry, words) || (e.TT !== 2 && beyond(reader, e.SSPTPTR))) throw new Stopped(0x0b, silent)
+  const wrong = e.TT === 3
+    || (e.TT === 2 && !capabilities.passThrough)
+    || (e.TT === 1 && !capabilities.deviceTlb)
+    || !capabilities.secondStageLevels.includes(levels)
+    || e.DID >= capabilities.domainIds
+  if (wrong) throw new Stopped(0x03, silent)
+  return {
+    mode: 'legacy', silent, passThrough: e.TT === 2, ats: e.TT === 1, domainId: e.DID, levels, root: frameOf(e.SSPTPTR),
+  }
+}
+
+/** Fetches a scalable-mode context entry. Throws Stopped with the fault reason. */
+export const fetchScalableContext = (reader: Reader, rootTable: bigint, source: number): ScalableContext => {
+  const address = contextTable(reader, rootTable, source, true) + BigInt((source & 0x7f) * 32)
+  const words = load(reader, address, 4, 0x40, false)
+  const e = decode(scalableContextEntry, words)
+  const silent = e.FPD === 1
+  note(reader, 'vtd.sm-context', address, words,
+    e.P === 0 ? 'not present' : `PASID directory at ${hex(e.PASIDDIRPTR)}, ${2 ** (e.PDTS + 7)} entries`)
+  if (e.P === 0) throw new Stopped(0x41, silent)
+  if (breaksReserved(scalableContextEntry, words) || beyond(reader, e.PASIDDIRPTR)) throw new Stopped(0x42, silent)
+  if (e.RID_PASID !== 0 && !reader.capabilities.ridPasid) throw new Stopped(0x48, silent)
+  return {
+    mode: 'scalable', silent, ats: e.DTE === 1, pasids: e.PASIDE === 1, directory: e.PASIDDIRPTR,
+    pasidLimit: 2 ** (e.PDTS + 13), ridPasid: e.RID_PASID,
+  }
+}
+
+/** Fetches a PASID entry through the directory. Throws Stopped with the fault reason. */
+export const fetchPasid = (reader: Reader, context: ScalableContext, pasid: number): PasidContext => {
+  const at = context.directory + BigInt((pasid >> 6) * 8)
+  const words = load(reader, at, 1, 0x50, context.silent)
+  const directory = decode(pasidDirectoryEntry, words)
+  const quiet = context.silent || directory.FPD === 1
+  note(reader, 'vtd.pasid-dir', at, words, directory.P === 1 ? `PASID table at ${hex(directory.SMPTBLPTR)}` : 'not present')
+  if (directory.P === 0) throw new Stopped(0x51, quiet)
+  if (breaksReserved(pasidDirectoryEntry, words) || beyond(reader, directory.SMPTBLPTR)) throw new Stopped(0x52, quiet)
+  return fetchPasidEntry(reader, directory.SMPTBLPTR + BigInt((pasid & 0x3f) * 64), pasid, quiet)
+}
+
+const fetchPasidEntry = (reader: Reader, address: bigint, pasid: number, quiet: boolean): PasidContext => {
+  const words = load(reader, address, 8, 0x58, quiet)
+  const e = decode(pasidEntry, words)
+  const { capabilities } = reader
+  const silent = quiet || e.FPD === 1
+  const first = e.PGTT === 1
+  const second = e.PGTT === 2
+  const levels = (first ? 4 + e.FSPM : e.AW + 2) as Levels
+  const said = first ? `first stage at ${hex(e.FSPTPTR)}, ${levels}-level, domain ${e.DID}`
+    : second ? `second stage at ${hex(e.SSPTPTR)}, ${levels}-level, domain ${e.DID}`
+      : e.PGTT === 4 ? `pass-through, domain ${e.DID}` : `translation type ${e.PGTT}`
+  note(reader, 'vtd.pasid', address, words, e.P === 1 ? `PASID ${hex(pasid)}: ${said}` : `PASID ${hex(pasid)}: not present`)
+  if (e.P === 0) throw new Stopped(0x59, silent)
+  const pointer = first ? e.FSPTPTR : second ? e.SSPTPTR : 0n
+  if (breaksReserved(pasidEntry, words) || beyond(reader, pointer)) throw new Stopped(0x5a, silent)
+  const right = (first && capabilities.firstStage && capabilities.firstStageLevels.includes(levels))
+    || (second && capabilities.secondStage && capabilities.secondStageLevels.includes(levels)
+      && (e.SSADE === 0 || capabilities.secondStageDirty))
+    || (e.PGTT === 4 && capabilities.passThrough)
+  if (!right || e.DID >= capabilities.domainIds) throw new Stopped(0x5b, silent)
+  return {
+    silent,
+    type: first ? 'first' : second ? 'second' : 'pass-through',
+    domainId: e.DID,
+    levels,
+    root: frameOf(pointer),
+    forceSnoop: e.PGSNP === 1,
+    supervisor: e.SRE === 1,
+    execute: e.ERE === 1,
+  }
+}
+
+/** Whether an address fits a table of so many levels and the guest address width. */
+export const fitsSecondStage = (address: bigint, levels: number, { guestAddressBits }: Capabilities): boolean =>
+  address >> BigInt(Math.min(widthOfLevels(levels), guestAddressBits)) === 0n
+
+/** Whether bits above the table's width repeat the highest one inside. */
+export const isCanonical = (address: bigint, levels: number): boolean => {
+  const top = BigInt.asIntN(64, address) >> BigInt(widthOfLevels(levels) - 1)
+  return top === 0n || top === -1n
+}

@@ -1,0 +1,121 @@
+// The model: VT-d hardware that reads tables and registers, and answers what happens to a DMA.
+import {
+  createEndpoint, createEventStream, createRegisters, createTranslationCache, explore, first, outcomeKey, PhysicalMemory,
+} from '@iommu/hardware'
+import type { DmaRequest, Endpoint, EndpointCapabilities, Outcome, Step, TestMachine } from '@iommu/hardware'
+import { readCapabilities } from '../tables/index.js'
+import { createCaches, dropEverything } from './caches.js'
+import type { Caches } from './caches.js'
+import { createFaultLog } from './fault-log.js'
+import { createFailures } from './parts.js'
+import { capabilityWords, defaultProfile } from './profile.js'
+import type { Profile } from './profile.js'
+import { createQueueState, runQueue } from './queue.js'
+import { createRegisterDevice } from './registers.js'
+import type { UnitState } from './registers.js'
+import { createFormats, exploring, translate } from './translate.js'
+import type { Hardware } from './translate.js'
+
+export { capabilityWords, defaultProfile } from './profile.js'
+export type { Profile } from './profile.js'
+export { createCaches } from './caches.js'
+export { fetchLegacyContext, fetchPasid, fetchScalableContext, Stopped } from './copies.js'
+export type { LegacyContext, PasidContext, Reader, ScalableContext } from './copies.js'
+export { createFormats, translate } from './translate.js'
+export type { Formats, Hardware } from './translate.js'
+export type { Sight } from './walks.js'
+
+export interface ModelOptions {
+  readonly profile?: Partial<Profile>
+  /** Shared by the units of one machine; a memory of its own where absent. */
+  readonly memory?: PhysicalMemory
+  /** What each source offers in its configuration space; nothing where it is not named. */
+  readonly endpoints?: ReadonlyMap<number, EndpointCapabilities>
+}
+
+/** A machine with one VT-d unit. */
+export interface VtdMachine extends TestMachine {
+  readonly memory: PhysicalMemory
+  readonly profile: Profile
+  /** For statements about what hardware holds; a driver never sees them. */
+  readonly caches: Caches
+}
+
+export const createVtdMachine = (options: ModelOptions = {}): VtdMachine => {
+  const profile: Profile = { ...defaultProfile, ...options.profile }
+  const events = options.memory?.events ?? createEventStream()
+  const memory = options.memory ?? new PhysicalMemory({ coherent: profile.coherent, events })
+  const words = capabilityWords(profile)
+  const capabilities = readCapabilities(words.cap, words.ecap)
+  const caches = createCaches()
+  const failures = createFailures()
+  const log = createFaultLog(capabilities.faultRecords)
+  const state: UnitState = {
+    translating: false, rootPointerSet: false, rootTable: 0n, mode: 'legacy', rtaddr: 0n, queue: createQueueState(),
+    plain: new Map(),
+  }
+  const device = createRegisterDevice(words, capabilities, state, log, {
+    runQueue: () => runQueue(state.queue, { memory, caches, capabilities, events, failures }),
+    rootPointerSet: () => {
+      if (capabilities.rootPointerInvalidates) dropEverything(caches)
+    },
+  })
+  const hardware: Hardware = {
+    memory, state, caches, capabilities, hostAddressBits: profile.hostAddressBits,
+    formats: createFormats(capabilities, profile.hostAddressBits),
+  }
+  const endpoints = new Map<number, Endpoint>()
+  const endpoint = (source: number): Endpoint => {
+    let found = endpoints.get(source)
+    if (found === undefined) {
+      found = createEndpoint(source, options.endpoints?.get(source) ?? {}, events)
+      endpoints.set(source, found)
+    }
+    return found
+  }
+  /** A device with ATS enabled keeps what a translation request brought it. */
+  const keepInDevice = (request: DmaRequest, outcome: Outcome): void => {
+    if (request.kind !== 'translate' || outcome.result !== 'translated' || !endpoint(request.source).config.enabled.ats) return
+    let held = caches.devices.get(request.source)
+    if (held === undefined) caches.devices.set(request.source, (held = createTranslationCache()))
+    const pageShift = outcome.pageSize.toString(2).length - 1
+    const frame = Number((outcome.address & ~(outcome.pageSize - 1n)) >> 12n)
+    held.keep(request.pasid ?? 0, Number(request.address >> 12n), pageShift, {
+      status: 0, level: 1, frame, pageShift, ...outcome.permissions, execute: false, user: true,
+      snoop: outcome.attributes['snoop'] === true,
+    })
+  }
+
+  return {
+    profile,
+    caches,
+    memory,
+    registers: createRegisters(device, (offset, bits, value) => events.emit({ kind: 'register', offset, bits, value })),
+    endpoint,
+    call(operation) {
+      throw new RangeError(`a VT-d unit has no instruction ${operation}`)
+    },
+    dma(request) {
+      const outcome = translate(hardware, request, { choose: first, cached: true, fills: true })
+      if (outcome.result === 'blocked' && outcome.fault?.recorded === true) log.record(request, outcome.fault.code)
+      keepInDevice(request, outcome)
+      return outcome
+    },
+    outcomes: (request) => explore((choose) => translate(hardware, request, exploring(choose)), outcomeKey),
+    walk(request) {
+      const steps: Step[] = []
+      const outcome = translate(hardware, request, { choose: first, cached: false, fills: false, steps })
+      return { outcome, steps }
+    },
+    observe: (observer) => events.observe(observer),
+    fail: {
+      allocation: (n) => memory.pages.failAt(n),
+      completions: (how) => { failures.completionsNever = how === 'never' },
+      queueError: (n) => failures.refuseAt(n),
+      deviceTlb(source, how) {
+        if (how === 'answers') failures.deaf.delete(source)
+        else failures.deaf.add(source)
+      },
+    },
+  }
+}

@@ -1,0 +1,99 @@
+// Walks with caches around them: a kept leaf, a kept pointer into the tables, or the whole walk from the root.
+import { addresses, frameAddress } from '@iommu/hardware'
+import type { Choose, HardwareView, Step } from '@iommu/hardware'
+import { ABSENT, createWalkResult, LEAF, RESERVED, UNREADABLE, walk } from '@iommu/page-table'
+import type { Format, WalkResult, WalkStatus } from '@iommu/page-table'
+import type { Translations } from './caches.js'
+
+/** A translation as the IOTLB keeps it. In caching mode it may also be that there was none (`status` ABSENT). */
+export interface Leaf {
+  readonly status: WalkStatus
+  /** Level at which a walk ended that found no leaf. */
+  readonly level: number
+  readonly frame: number
+  readonly pageShift: number
+  readonly read: boolean
+  readonly write: boolean
+  readonly execute: boolean
+  readonly user: boolean
+  readonly snoop: boolean
+}
+
+/** A pointer to a table as the paging-structure caches keep it, with what the entries above it granted. */
+export interface TablePointer {
+  readonly frame: number
+  readonly level: number
+  readonly grantedLow: number
+  readonly grantedHigh: number
+}
+
+/** How much of the hardware takes part in one look. */
+export interface Sight {
+  readonly choose: Choose
+  /** Whether caches are looked into at all. */
+  readonly cached: boolean
+  /** Whether caches learn from what is read. */
+  readonly fills: boolean
+  readonly steps?: Step[] | undefined
+}
+
+/** One lookup: in which caches, under which tag, in which table. */
+export interface Lookup {
+  readonly translations: Translations
+  readonly tag: number
+  readonly format: Format
+  readonly root: number
+  readonly view: HardwareView
+  readonly address: bigint
+  /** Caching mode: that nothing is mapped is kept too. Never so for first-stage tables. */
+  readonly keepsAbsent: boolean
+}
+
+const result: WalkResult = createWalkResult()
+
+const startPoints = ({ translations, tag, format, root }: Lookup, frame: number, cached: boolean): TablePointer[] => {
+  const top: TablePointer = { frame: root, level: format.levels, grantedLow: -1, grantedHigh: -1 }
+  const kept = cached ? translations.tables.flatMap((level) => level.lookup(tag, frame) ?? []) : []
+  return [...kept, top]
+}
+
+const describeEntry = (status: WalkStatus | undefined, level: number): string =>
+  status === undefined ? `level ${level}: table`
+    : status === ABSENT ? `level ${level}: nothing mapped`
+      : status === RESERVED ? `level ${level}: a reserved bit is set` : `level ${level}: leaf`
+
+/** The leaf for an address: kept, or read now. */
+export const lookupLeaf = (lookup: Lookup, { choose, cached, fills, steps }: Sight): Leaf => {
+  const { translations, tag, format, view, address, keepsAbsent } = lookup
+  addresses.split(address)
+  const { low, high } = addresses
+  const frame = addresses.frameOf(address)
+  const kept = cached ? translations.leaves.lookup(tag, frame) : undefined
+  if (kept !== undefined && choose(2) === 0) return kept
+
+  const starts = startPoints(lookup, frame, cached)
+  const start = starts[choose(starts.length)] as TablePointer
+  let { grantedLow, grantedHigh } = start
+  const first = steps?.length ?? 0
+  walk(format, view, start.frame, low, high, result, (level, table, index, entryLow, entryHigh) => {
+    steps?.push({
+      entry: format.name, address: frameAddress(table) + BigInt(index * 8),
+      words: [addresses.join(entryLow, entryHigh)], note: describeEntry(undefined, level),
+    })
+    if (fills && level < start.level) {
+      const covers = format.shift[level + 1] as number
+      translations.tables[level - 1]?.keep(tag, frame, covers, { frame: table, level, grantedLow, grantedHigh })
+    }
+    grantedLow &= entryLow ^ format.invertLow
+    grantedHigh &= entryHigh ^ format.invertHigh
+  }, start)
+  const last = steps?.[steps.length - 1]
+  if (steps !== undefined && last !== undefined && steps.length > first && result.status !== UNREADABLE) {
+    steps[steps.length - 1] = { ...last, note: describeEntry(result.status, result.level) }
+  }
+  const { status, level, pageShift, read, write, execute, user, snoop } = result
+  const leaf: Leaf = { status, level, frame: result.frame, pageShift, read, write, execute, user, snoop }
+  const keeps = status === LEAF || (keepsAbsent && status === ABSENT)
+  if (fills && keeps) translations.leaves.keep(tag, frame, status === LEAF ? pageShift : format.granuleShift, leaf)
+  return leaf
+}

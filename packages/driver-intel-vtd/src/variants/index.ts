@@ -1,0 +1,2 @@
+// Variants: the driver, broken or changed in one named way.
+export {}

@@ -1,0 +1,67 @@
+// Events: every step of a driver at which hardware may look, for observers.
+
+/** A store that has just been made. `before` and `after` are 64-bit words (one 32-bit word for 4 bytes). */
+export interface StoreEvent {
+  readonly kind: 'store'
+  readonly address: bigint
+  readonly bytes: 4 | 8 | 16
+  readonly before: readonly bigint[]
+  readonly after: readonly bigint[]
+}
+
+export interface OrderEvent { readonly kind: 'order' }
+export interface WriteBackEvent { readonly kind: 'write-back'; readonly address: bigint; readonly bytes: number }
+export interface AllocateEvent { readonly kind: 'allocate' | 'free'; readonly frame: number; readonly count: number }
+export interface RegisterEvent {
+  readonly kind: 'register'
+  readonly offset: number
+  readonly bits: 32 | 64
+  readonly value: bigint
+}
+
+/** A command that hardware took from its queue: the words as queued, and one line for people. */
+export interface CommandEvent {
+  readonly kind: 'command'
+  readonly name: string
+  readonly words: readonly bigint[]
+  readonly text: string
+  /** The source whose device TLB it addresses, for a command that does. */
+  readonly deviceTlb?: number
+}
+
+/** A feature of an endpoint was switched. */
+export interface ConfigEvent {
+  readonly kind: 'config'
+  readonly source: number
+  readonly feature: 'pasid' | 'ats' | 'pri'
+  readonly on: boolean
+}
+
+export type HardwareEvent =
+  | StoreEvent | OrderEvent | WriteBackEvent | AllocateEvent | RegisterEvent | CommandEvent | ConfigEvent
+
+export type Observer = (event: HardwareEvent) => void
+
+/** A list of observers that is null while nobody listens, so that an unobserved store pays one comparison. */
+export interface EventStream {
+  readonly listeners: readonly Observer[] | null
+  observe(observer: Observer): () => void
+  emit(event: HardwareEvent): void
+}
+
+export const createEventStream = (): EventStream => {
+  let listeners: readonly Observer[] | null = null
+  return {
+    get listeners() { return listeners },
+    observe(observer) {
+      listeners = [...(listeners ?? []), observer]
+      return () => {
+        const left = (listeners ?? []).filter((each) => each !== observer)
+        listeners = left.length === 0 ? null : left
+      }
+    },
+    emit(event) {
+      for (const listener of listeners ?? []) listener(event)
+    },
+  }
+}

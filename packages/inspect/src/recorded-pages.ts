@@ -1,0 +1,51 @@
+// Recorded pages as memory: what was not recorded is not zero, it is unknown.
+import { addresses, FRAME_BYTES } from '@iommu/hardware'
+import type { HardwareView } from '@iommu/hardware'
+import { InputError } from './input-error.js'
+
+/** Pages by frame number. */
+export interface RecordedPages {
+  /** Name of the file that lists them. */
+  readonly file: string
+  /** Byte offset of each page in `bytes`. */
+  readonly offsets: ReadonlyMap<number, number>
+  /** Frames that were read and hold only zeros. */
+  readonly zero: ReadonlySet<number>
+  readonly bytes: Uint8Array
+}
+
+const WORDS = FRAME_BYTES / 8
+
+/**
+ * Memory of which some pages are known. Every frame counts as memory, since a capture does not say what else there
+ * is; reading one that was not recorded throws InputError.
+ */
+export const createRecordedView = ({ file, offsets, zero, bytes }: RecordedPages): HardwareView => {
+  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const view = {
+    low: 0,
+    high: 0,
+    has: (): boolean => true,
+    loadPair(frame: number, index: number): void {
+      const holding = frame + Math.floor(index / WORDS)
+      const offset = offsets.get(holding)
+      if (offset !== undefined) {
+        const at = offset + (index % WORDS) * 8
+        view.low = words.getInt32(at, true)
+        view.high = words.getInt32(at + 4, true)
+        return
+      }
+      if (!zero.has(holding)) {
+        const address = `0x${addresses.frameAddress(holding).toString(16)}`
+        throw new InputError({ file, place: `page ${address}`, expected: 'a recorded page, since a table points there', found: 'none' })
+      }
+      view.low = 0
+      view.high = 0
+    },
+    load64(address: bigint): bigint {
+      view.loadPair(addresses.frameOf(address), Number(address & 0xfffn) >> 3)
+      return addresses.join(view.low, view.high)
+    },
+  }
+  return view
+}

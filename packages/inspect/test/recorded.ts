@@ -1,0 +1,141 @@
+// Captures and what Linux said about them, as tests read them.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
+import { readCapture } from '../src/index.js'
+import type { Capture, CaptureFiles } from '../src/index.js'
+
+/** Captures that belong to this package. */
+export const OWN = fileURLToPath(new URL('fixtures/captures/', import.meta.url))
+/** A larger set, where somebody has put it beside the repository. */
+export const LARGER = fileURLToPath(new URL('../../../../shared/captures/', import.meta.url))
+
+export const intelCaptures = (folder: string): string[] =>
+  existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith('intel-')).sort() : []
+
+/** The four files that the product may read. */
+export const filesOf = (folder: string): CaptureFiles => ({
+  meta: readFileSync(`${folder}/meta.json`, 'utf8'),
+  registers: readFileSync(`${folder}/registers.json`, 'utf8'),
+  tables: readFileSync(`${folder}/tables.json`, 'utf8'),
+  bytes: readFileSync(`${folder}/tables.bin`),
+})
+
+export const captureAt = (folder: string): Capture => readCapture(filesOf(folder))
+
+export interface ExpectedDevice {
+  readonly bdf: string
+  readonly expectedEffect: string
+  readonly words: readonly string[] | null
+  readonly pasidEntries?: Readonly<Record<string, readonly string[]>>
+}
+
+export const expectedAt = (folder: string): readonly ExpectedDevice[] =>
+  (JSON.parse(readFileSync(`${folder}/expected.json`, 'utf8')) as { devices: ExpectedDevice[] }).devices
+
+const truthAt = (folder: string): string =>
+  existsSync(`${folder}/truth.txt`) ? readFileSync(`${folder}/truth.txt`, 'utf8') : gunzipSync(readFileSync(`${folder}/truth.txt.gz`)).toString('utf8')
+
+/** A page that Linux says is mapped. Permissions where Linux tells them. */
+export interface Mapping {
+  readonly device: string
+  readonly pasid?: number
+  readonly iova: bigint
+  readonly physical: bigint
+  readonly size: bigint
+  readonly read?: boolean
+  readonly write?: boolean
+}
+
+/** A page of a live `iommu:map` event; the event does not say in which domain. */
+export interface TracedPage {
+  readonly iova: bigint
+  readonly physicals: readonly bigint[]
+  /** Maps less unmaps of the page. */
+  readonly live: number
+}
+
+export interface Truth {
+  /** domain_translation_struct */
+  readonly debugfs: readonly Mapping[]
+  /** dmar_translation_struct: device, PASID and words, high first as printed */
+  readonly pasidEntries: readonly { readonly device: string; readonly pasid: number; readonly words: readonly bigint[] }[]
+  readonly vfio: readonly Mapping[]
+  /** What the DMA API says it has mapped, of translated and identity domains alike. */
+  readonly dmaApi: readonly Mapping[]
+  readonly traced: readonly TracedPage[]
+}
+
+const PAGE = 0x1000n
+
+const readDebugfs = (title: string, lines: readonly string[]): Mapping[] => {
+  const [, device, pasid] = /intel\/([0-9a-f:.]+)\/(?:([0-9a-f]+)\/)?domain_translation_struct/.exec(title) ?? []
+  if (device === undefined) return []
+  return lines.flatMap((line): Mapping[] => {
+    const match = /^0x([0-9a-f]+) \|\s+(.*)$/.exec(line)
+    if (match === null) return []
+    // PML5E, PML4E, PDPE, PDE, PTE: the last one printed is the leaf.
+    const words = (match[2] as string).trim().split(/\s+/).map(BigInt)
+    const leaf = words[words.length - 1] as bigint
+    const size = PAGE << BigInt(9 * (5 - words.length))
+    return [{
+      device, iova: BigInt(`0x${match[1]}`) * PAGE, physical: leaf & 0xf_ffff_ffff_f000n & ~(size - 1n), size,
+      ...(pasid === undefined ? {} : { pasid: parseInt(pasid, 16) }),
+    }]
+  })
+}
+
+const readPasidEntries = (lines: readonly string[]): Truth['pasidEntries'] => lines.flatMap((line) => {
+  const match = /^([0-9a-f:.]+)\t\S+\t\S+\t(\d+)\s+(0x\S+)$/.exec(line)
+  if (match === null) return []
+  return [{ device: `0000:${match[1]}`, pasid: Number(match[2]), words: (match[3] as string).split(':').map(BigInt) }]
+})
+
+const readVfio = (lines: readonly string[]): Mapping[] => lines.flatMap((line): Mapping[] => {
+  const match = /VFIOMAP (\S+) iova=(\S+) paddr=(\S+) size=(\S+) prot=(\S+)/.exec(line)
+  if (match === null) return []
+  const [, device, iova, physical, size, rights] = match as unknown as [string, string, string, string, string, string]
+  return [{ device, iova: BigInt(iova), physical: BigInt(physical), size: BigInt(size), read: rights.includes('r'), write: rights.includes('w') }]
+})
+
+const readDmaApi = (lines: readonly string[]): Mapping[] => lines.flatMap((line): Mapping[] => {
+  const match = / (\S+:\S+\.\d) .*P=0x([0-9a-f]+) D=([0-9a-f]+) L=([0-9a-f]+)/.exec(line)
+  if (match === null) return []
+  const [, device, physical, iova, size] = match as unknown as [string, string, string, string, string]
+  return [{ device, iova: BigInt(`0x${iova}`), physical: BigInt(`0x${physical}`), size: BigInt(`0x${size}`) }]
+})
+
+const readTrace = (lines: readonly string[]): TracedPage[] => {
+  const pages = new Map<bigint, { physicals: bigint[]; live: number }>()
+  for (const line of lines) {
+    const map = / map: IOMMU: iova=(\S+) - (\S+) paddr=(\S+)/.exec(line)
+    const unmap = / unmap: IOMMU: iova=(\S+) - \S+ size=\d+ unmapped_size=(\d+)/.exec(line)
+    const [, start, end] = map ?? unmap ?? []
+    if (start === undefined || end === undefined) continue
+    const [from, to] = [BigInt(start), map === null ? BigInt(start) + BigInt(end) : BigInt(end)]
+    for (let iova = from; iova < to; iova += PAGE) {
+      let page = pages.get(iova)
+      if (page === undefined) pages.set(iova, (page = { physicals: [], live: 0 }))
+      page.live += map === null ? -1 : 1
+      if (map !== null) page.physicals.push(BigInt(map[3] as string) + iova - from)
+    }
+  }
+  return [...pages].map(([iova, page]) => ({ iova, ...page }))
+}
+
+export const readTruth = (folder: string): Truth => {
+  const sections = truthAt(folder).split(/^### /m).slice(1).map((section) => {
+    const [title = '', ...lines] = section.split('\n')
+    return { title, lines }
+  })
+  const named = (part: string): string[] => sections.filter(({ title }) => title.includes(part)).flatMap(({ lines }) => lines)
+  return {
+    debugfs: sections.flatMap(({ title, lines }) => readDebugfs(title, lines)),
+    pasidEntries: readPasidEntries(named('dmar_translation_struct')),
+    vfio: readVfio(named('tool log')),
+    dmaApi: readDmaApi(named('dma-api/dump')),
+    traced: readTrace(named('tracing/trace')),
+  }
+}
+
+export const dmesgAt = (folder: string): string => readFileSync(`${folder}/dmesg-iommu.txt`, 'utf8')
