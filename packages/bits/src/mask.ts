@@ -19,9 +19,17 @@ export const usedMask = <F extends Fields>(owner: Entry<F>, names?: readonly (ke
 export const reservedBits = (owner: Entry, words: Words): bigint[] =>
   cut(owner, join(owner, words) & maskOf(owner.reserved))
 
+const reservedWords = new WeakMap<Entry, readonly bigint[]>()
+
 /** Whether any reserved bit is set. */
-export const breaksReserved = (owner: Entry, words: Words): boolean =>
-  (join(owner, words) & maskOf(owner.reserved)) !== 0n
+export const breaksReserved = (owner: Entry, words: Words): boolean => {
+  let mask = reservedWords.get(owner)
+  if (mask === undefined) reservedWords.set(owner, (mask = reservedMask(owner)))
+  for (let index = 0; index < mask.length; index++) {
+    if (((words[index] as bigint) & (mask[index] as bigint)) !== 0n) return true
+  }
+  return false
+}
 
 /** Two signed 32-bit halves of one 64-bit word, as hot paths keep words. */
 export interface Pair {

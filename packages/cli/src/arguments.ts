@@ -4,7 +4,9 @@ import type { ParseArgsConfig } from 'node:util'
 import { UsageError } from './io.js'
 
 type Options = NonNullable<ParseArgsConfig['options']>
-type Read<O extends Options> = ReturnType<typeof parseArgs<{ args: string[]; options: O; allowPositionals: true; strict: true }>>
+type Read<O extends Options> = ReturnType<
+  typeof parseArgs<{ args: string[]; options: O; allowPositionals: true; strict: true }>
+>
 
 /** Options and the arguments besides them. Throws UsageError. */
 export const readArguments = <const O extends Options>(args: string[], options: O): Read<O> => {

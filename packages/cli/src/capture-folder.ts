@@ -26,7 +26,9 @@ export const openCapture = (folder: string): Capture => {
   const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory()
   if (isFolder !== true) {
     throw new InputError({
-      file: folder, place: 'the source', expected: 'a capture folder with meta.json, registers.json, tables.json and tables.bin',
+      file: folder,
+      place: 'the source',
+      expected: 'a capture folder with meta.json, registers.json, tables.json and tables.bin',
       found: isFolder === undefined ? 'nothing there' : 'a file',
     })
   }

@@ -43,4 +43,5 @@ export class EnvironmentError extends Error {
 export const printJson = (io: Io, value: object): void => io.stdout(`${JSON.stringify(value, null, 2)}\n`)
 
 /** Writes lines, each with its end. */
-export const printLines = (io: Io, lines: readonly string[]): void => io.stdout(lines.map((line) => `${line}\n`).join(''))
+export const printLines = (io: Io, lines: readonly string[]): void =>
+  io.stdout(lines.map((line) => `${line}\n`).join(''))

@@ -12,12 +12,12 @@ const load = async (name: VerbName): Promise<Verb> => (await verbs[name]()).verb
 const overview = (): string => {
   const width = Math.max(...Object.keys(summaries).map(({ length }) => length))
   return [
-    'iommu: what Linux\'s IOMMU contract asks for, and what tables and fault lines say',
+    'iommu: Linux\'s IOMMU contract, run; and what IOMMU tables and fault lines say',
     '',
     ...Object.entries(summaries).map(([name, summary]) => `  iommu ${name.padEnd(width)}  ${summary}`),
     '',
-    'iommu help <verb> says more. --json gives one object; --no-color leaves colours out.',
-    'Exit: 0 fine, 1 the answer is no, 2 bad usage or input, 3 the environment could not do it.',
+    'iommu help <verb> says more. --json gives one object; --no-color, no colours.',
+    'Exit: 0 fine, 1 the answer is no, 2 bad usage or input, 3 cannot be done here.',
     '',
   ].join('\n')
 }
@@ -26,7 +26,9 @@ const overview = (): string => {
 const unknown = async (name: string): Promise<UsageError> => {
   const { nearest } = await import('@iommu/inspect')
   const near = nearest(name, Object.keys(verbs))
-  return new UsageError(`there is no verb "${name}"${near === undefined ? '; iommu --help lists them' : `; did you mean ${near}?`}`)
+  return new UsageError(
+    `there is no verb "${name}"${near === undefined ? '; iommu --help lists them' : `; did you mean ${near}?`}`,
+  )
 }
 
 const help = async (name: string | undefined, io: Io): Promise<number> => {

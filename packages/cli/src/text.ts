@@ -2,7 +2,14 @@
 import type { Paint, Role } from '@iommu/bits'
 import type { Io } from './io.js'
 
-const CODES: Readonly<Record<Role, string>> = { name: '1', set: '32', clear: '2', address: '36', wrong: '1;31', note: '2' }
+const CODES: Readonly<Record<Role, string>> = {
+  name: '1',
+  set: '32',
+  clear: '2',
+  address: '36',
+  wrong: '1;31',
+  note: '2',
+}
 const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g')
 
 /** Colours by role where the terminal takes them, else leaves text alone. */
@@ -20,7 +27,7 @@ export const wrap = (line: string, columns: number, hanging: number): string[] =
   let current = start
   let filled = false
   // Runs of spaces are columns: they stay with the word before them.
-  for (const word of line.slice(start.length).match(/\S+ */g) ?? []) {
+  for (const word of line.slice(start.length).match(/[^ ]+ */g) ?? []) {
     if (filled && widthOf(current + word.trimEnd()) > columns) {
       lines.push(current.trimEnd())
       current = ' '.repeat(hanging)
@@ -35,5 +42,7 @@ export const wrap = (line: string, columns: number, hanging: number): string[] =
 export const wrapRow = (line: string, columns: number): string[] => {
   const plain = line.replace(ESCAPES, '')
   const head = /^\s+\S+\s+\S+\s+\S+\s+/.exec(plain)?.[0].length ?? 2
-  return wrap(line, columns, Math.min(head, Math.floor(columns / 2)))
+  // The mark and its word stay together.
+  return wrap(line.replace('? unconfirmed', '?\u00a0unconfirmed'), columns, Math.min(head, Math.floor(columns / 2)))
+    .map((each) => each.replace('\u00a0', ' '))
 }

@@ -1,6 +1,7 @@
 // The bench: a machine, a driver and a core layer, fresh for each case, and the probes that a case may make.
-import { createGather, isPaging } from '@iommu/core'
+import { createGather } from '@iommu/core'
 import type { Access, AddressSpace, Core, CoreOptions, Device, Domain, IommuOps, PagingDomain } from '@iommu/core'
+import { outcomeKey } from '@iommu/hardware'
 import type { DmaRequest, EndpointCapabilities, HardwareEvent, TestMachine } from '@iommu/hardware'
 import type { Backend, CreateCore } from './backend.js'
 import { fail } from './check.js'
@@ -50,6 +51,8 @@ export interface Bench {
   dma(point: Point, address: bigint, access?: 'read' | 'write'): Answer
   /** Everything that the DMA may meet now, under each of the device's requester ids. */
   answers(point: Point, address: bigint, access?: 'read' | 'write'): readonly Answer[]
+  /** As `answers`, with everything that an answer consists of: address, tag and attributes. Equal strings, equal answers. */
+  whole(point: Point, address: bigint, access?: 'read' | 'write'): readonly string[]
   /** The only answer; fails where there are several. */
   answer(point: Point, address: bigint, access?: 'read' | 'write'): Answer
   expect(what: string, point: Point, address: bigint, expected: Answer, access?: 'read' | 'write'): void
@@ -146,6 +149,10 @@ export const createBench = (backend: Backend, createCore: CreateCore, options: B
       const all = sources(device).flatMap((source) => machineOf(device).outcomes(request(source, pasid, address, access)))
       return [...new Set(all.map((outcome): Answer => (outcome.result === 'translated' ? outcome.address : 'blocked')))]
     },
+    whole({ device, pasid }, address, access = 'read') {
+      const all = sources(device).flatMap((source) => machineOf(device).outcomes(request(source, pasid, address, access)))
+      return [...new Set(all.map(outcomeKey))]
+    },
     answer(point, address, access) {
       const all = bench.answers(point, address, access)
       if (all.length !== 1) fail(`DMA to 0x${address.toString(16)} may meet ${all.map(show).join(' or ')}`)
@@ -192,4 +199,3 @@ export const createAddressSpace = (name: string, root = 0n): AddressSpace => ({
   name, root, levels: 4, subscribe: () => () => undefined,
 })
 
-export { isPaging }

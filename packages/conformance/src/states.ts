@@ -18,7 +18,9 @@ export interface State {
 const physicalOf = (number: number, index: number): bigint => 0x80_0000n + BigInt(number) * 0x1_0000n + BigInt(index) * 0x2000n
 
 /** A paging domain with two pages mapped, told apart from others by `number`. */
-export const pagingState = (bench: Bench, device: Device, number: number, format?: string, pasid = false): State & { readonly domain: PagingDomain } => {
+export const pagingState = (
+  bench: Bench, device: Device, number: number, format?: string, pasid = false,
+): State & { readonly domain: PagingDomain } => {
   const domain = bench.paging(device, format, pasid)
   MAPPED.forEach((iova, index) => bench.map(domain, iova, physicalOf(number, index)))
   return {
@@ -34,6 +36,18 @@ export const pagingState = (bench: Bench, device: Device, number: number, format
 export const blockedState = (bench: Bench): State => ({ name: 'blocked', domain: bench.blocked, expected: () => 'blocked' })
 
 export const identityState = (bench: Bench): State => ({ name: 'identity', domain: bench.identity, expected: (address) => address })
+
+/** Blocked, identity where declared, one paging domain of every format, and a second one of the first format. */
+export const someStates = (bench: Bench, device: Device, where: 'rid' | 'pasid' = 'rid'): State[] => {
+  const { manifest } = bench.ops
+  const [first] = manifest.formats
+  return [
+    blockedState(bench),
+    ...(manifest.identity[where] ? [identityState(bench)] : []),
+    ...manifest.formats.map((format, index) => pagingState(bench, device, index, format, where === 'pasid')),
+    ...(first === undefined ? [] : [pagingState(bench, device, manifest.formats.length, first, where === 'pasid')]),
+  ]
+}
 
 /** Blocked, identity where declared, and two paging domains of every format: reused ids come from the second round. */
 export const allStates = (bench: Bench, device: Device, where: 'rid' | 'pasid' = 'rid'): State[] => {

@@ -1,10 +1,16 @@
 import { test } from 'vitest'
-import { allStatements, runStatement } from '@iommu/conformance'
+import { mutantTrials, runSuite } from '@iommu/conformance'
+import { coreVariants } from '@iommu/core/variants'
 import { backends } from '../src/backends.js'
-test('suite', { timeout: 300000 }, () => {
-  for (const backend of backends.slice(0, 1)) {
-    const rows = allStatements.map((s) => { const t = performance.now(); const r = runStatement(s, backend); return [performance.now() - t, s.id, r.status, r.reason ?? '', r.stores] as const })
-    for (const r of rows) if (r[2] === 'failed') console.log(r.join(' '))
-    console.log(rows.sort((a, b) => b[0] - a[0]).slice(0, 25).map((r) => `${r[0].toFixed(0)} ms ${r[1]} ${r[4]}`).join('\n'), rows.reduce((s, r) => s + r[0], 0))
+import { variants } from '../src/variants/index.js'
+import { writeFileSync } from 'node:fs'
+test('suite', { timeout: 3000000 }, () => {
+  for (const b of backends) { const t = performance.now(); const r = runSuite(b); console.log(b.backend, r.totals, performance.now() - t, r.results.filter((x) => x.status === 'failed').map((x) => x.statement + x.reason)) }
+  const out: unknown[] = []
+  for (const trial of mutantTrials(backends, variants, coreVariants)) {
+    const t = performance.now()
+    const r = trial.run()
+    out.push({ ...r, ms: performance.now() - t })
+    writeFileSync('/tmp/mutants.json', JSON.stringify(out, null, 1))
   }
 })

@@ -1,4 +1,4 @@
-// Simulated physical memory: flat 2 MiB chunks behind an array directory, words as pairs of 32-bit halves.
+// Simulated physical memory: flat 256 KiB chunks behind an array directory, words as pairs of 32-bit halves.
 import * as addresses from './address.js'
 import { createAllocator } from './allocator.js'
 import type { TestAllocator } from './allocator.js'
@@ -6,8 +6,8 @@ import { createEventStream } from './events.js'
 import type { EventStream } from './events.js'
 import type { HardwareView, Memory } from './memory.js'
 
-/** Frames per chunk, log2: 512 frames, 2 MiB. */
-const CHUNK_SHIFT = 9
+/** Frames per chunk, log2: 64 frames, 256 KiB. */
+const CHUNK_SHIFT = 6
 const CHUNK_FRAMES = 1 << CHUNK_SHIFT
 const FRAME_WORDS = addresses.FRAME_BYTES / 4
 const LINE_BYTES = 64

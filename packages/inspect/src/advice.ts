@@ -22,17 +22,28 @@ const list: readonly Advice[] = [
   {
     codes: [0x05, 0x06, 0x79],
     so: 'the device has a domain. Its second-stage table has no mapping there, or one that does not allow this access.',
-    usual: ['the buffer was unmapped too early', 'never mapped, or mapped for another device', 'a write to a read-only buffer'],
+    usual: [
+      'the buffer was unmapped too early',
+      'never mapped, or mapped for another device',
+      'mapped for the other direction only',
+    ],
   },
   {
     codes: [0x71],
     so: 'the device has a domain, and its first-stage table has no mapping there. Permission is not the question.',
-    usual: ['the buffer was unmapped too early', 'never mapped, or mapped for another device', 'the device ran past its buffer'],
+    usual: [
+      'the buffer was unmapped too early',
+      'never mapped, or mapped for another device',
+      'the device ran past its buffer',
+    ],
   },
   {
     codes: [0x85, 0x86, 0x81, 0x82],
     so: 'the page is mapped, and the mapping does not allow this access.',
-    usual: ['a buffer mapped in one direction and used in the other', 'a privileged or execute request where none was foreseen'],
+    usual: [
+      'a buffer mapped in one direction and used in the other',
+      'a privileged or execute request where none was foreseen',
+    ],
   },
   {
     codes: [0x04, 0x80, 0x83],
@@ -52,12 +63,28 @@ const list: readonly Advice[] = [
   {
     codes: [0x25, 0x26, 0x22, 0x21],
     so: 'an interrupt was blocked, not a DMA to memory.',
-    usual: ['the device or a bridge sends interrupts under another requester id', 'an interrupt that was freed, or set up by firmware'],
+    usual: [
+      'the device or a bridge sends interrupts under another requester id',
+      'an interrupt that was freed, or set up by firmware',
+    ],
   },
   {
-    codes: [0x03, 0x0a, 0x0b, 0x0c, 0x3a, 0x42, 0x43, 0x48, 0x52, 0x5a, 0x5b, 0x72, 0x7a],
+    codes: [0x03, 0x0a, 0x0b, 0x0c, 0x3a, 0x42, 0x43, 0x48, 0x52, 0x5a, 0x72, 0x7a],
     so: 'hardware refuses an entry that software wrote. The device does not matter.',
-    usual: ['a field that this unit does not support', 'memory of the tables was overwritten', 'an entry that was read while it was being changed'],
+    usual: [
+      'a field that this unit does not support',
+      'memory of the tables was overwritten',
+      'an entry that was read while it was being changed',
+    ],
+  },
+  {
+    codes: [0x5b],
+    so: 'hardware refuses the PASID entry that software wrote. QEMU says so of an entry that is all zero, too, '
+      + 'which is how a blocked device looks.',
+    usual: [
+      'under QEMU: the device was taken for user space and has no domain yet',
+      'a translation type that this unit does not support',
+    ],
   },
   {
     codes: [0x07, 0x08, 0x09, 0x38, 0x40, 0x50, 0x58, 0x70, 0x73, 0x78, 0x7b],

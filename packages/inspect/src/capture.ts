@@ -70,10 +70,16 @@ const readRegisters = (root: Place): Map<string, bigint> => {
 
 const frameAt = (place: Place, text: string): number => {
   const address = hexAt(place, 52, text)
-  return address % BigInt(FRAME_BYTES) === 0n ? frameOf(address) : complain(place, 'the address of a 4 KiB page', `"${text}"`)
+  return address % BigInt(FRAME_BYTES) === 0n
+    ? frameOf(address)
+    : complain(place, 'the address of a 4 KiB page', `"${text}"`)
 }
 
-const readPages = (root: Place, bytes: Uint8Array, binary: string): Pick<Parameters<typeof createRecordedView>[0], 'offsets' | 'zero'> => {
+const readPages = (
+  root: Place,
+  bytes: Uint8Array,
+  binary: string,
+): Pick<Parameters<typeof createRecordedView>[0], 'offsets' | 'zero'> => {
   const size = memberOf(root, 'pageSize')
   if (size.value !== FRAME_BYTES) complain(size, String(FRAME_BYTES))
   const offsets = new Map<number, number>()
@@ -82,7 +88,10 @@ const readPages = (root: Place, bytes: Uint8Array, binary: string): Pick<Paramet
     const offset = wholeNumberAt(place, 'an offset in bytes')
     if (offsets.has(frame)) complain(place, 'each page once', `"${text}" again`)
     if (offset + FRAME_BYTES > bytes.length) {
-      complain(place, `an offset below ${Math.max(0, bytes.length - FRAME_BYTES + 1)} (${binary} has ${bytes.length} bytes)`)
+      complain(
+        place,
+        `an offset below ${Math.max(0, bytes.length - FRAME_BYTES + 1)} (${binary} has ${bytes.length} bytes)`,
+      )
     }
     offsets.set(frame, offset)
   }
@@ -104,7 +113,11 @@ export const readCapture = ({ meta, registers, tables, bytes, names: given }: Ca
     names,
     devices: readDevices(about),
     registers: readRegisters(rootOf(names.registers, registers)),
-    view: createRecordedView({ file: names.tables, bytes, ...readPages(rootOf(names.tables, tables), bytes, names.bytes) }),
+    view: createRecordedView({
+      file: names.tables,
+      bytes,
+      ...readPages(rootOf(names.tables, tables), bytes, names.bytes),
+    }),
   }
 }
 
@@ -114,6 +127,9 @@ export const registerOf = ({ registers, names }: Capture, name: string): bigint 
   if (value !== undefined) return value
   const others = [...registers.keys()].slice(0, 6).join(', ')
   throw new InputError({
-    file: names.registers, place: 'registers', expected: `a register named ${name}`, found: others === '' ? 'none' : `${others}, ...`,
+    file: names.registers,
+    place: 'registers',
+    expected: `a register named ${name}`,
+    found: others === '' ? 'none' : `${others}, ...`,
   })
 }

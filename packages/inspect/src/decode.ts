@@ -59,8 +59,10 @@ export const findField = (owner: Entry, name: string): readonly [name: string, f
   if (found !== undefined) return found
   const near = nearest(name, all.map(([each]) => each))
   throw new InputError({
-    file: 'the arguments', place: `a field of ${owner.name}`,
-    expected: near === undefined ? `one of ${all.map(([each]) => each).join(', ')}` : `a known one (did you mean ${near}?)`,
+    file: 'the arguments',
+    place: `a field of ${owner.name}`,
+    expected:
+      near === undefined ? `one of ${all.map(([each]) => each).join(', ')}` : `a known one (did you mean ${near}?)`,
     found: quoted(name),
   })
 }
@@ -69,12 +71,16 @@ const readValue = (owner: Entry, name: string, { meanings }: Field, text: string
   const plain = text.trim().replaceAll('_', '')
   if (/^(0x[0-9a-f]+|\d+)$/i.test(plain)) return BigInt(plain)
   const words = text.trim().toLowerCase().replaceAll('-', ' ')
-  const meant = Object.entries(meanings ?? {}).find(([, meaning]) => meaning.toLowerCase().replaceAll('-', ' ') === words)
+  const meant = Object.entries(meanings ?? {}).find(
+    ([, meaning]) => meaning.toLowerCase().replaceAll('-', ' ') === words,
+  )
   if (meant !== undefined) return BigInt(meant[0])
   const names = Object.values(meanings ?? {}).map((each) => `"${each}"`)
   throw new InputError({
-    file: 'the arguments', place: `the value of ${owner.name}.${name}`,
-    expected: names.length === 0 ? 'a number, 0x... or decimal' : `a number or ${names.join(', ')}`, found: quoted(text),
+    file: 'the arguments',
+    place: `the value of ${owner.name}.${name}`,
+    expected: names.length === 0 ? 'a number, 0x... or decimal' : `a number or ${names.join(', ')}`,
+    found: quoted(text),
   })
 }
 
@@ -87,7 +93,12 @@ export const setFields = (owner: Entry, settings: readonly string[], base?: Word
   for (const setting of settings) {
     const at = setting.indexOf('=')
     if (at < 1) {
-      throw new InputError({ file: 'the arguments', place: 'a field to set', expected: 'FIELD=value', found: quoted(setting) })
+      throw new InputError({
+        file: 'the arguments',
+        place: 'a field to set',
+        expected: 'FIELD=value',
+        found: quoted(setting),
+      })
     }
     const [name, field] = findField(owner, setting.slice(0, at).trim())
     const value = readValue(owner, name, field, setting.slice(at + 1))
@@ -97,8 +108,12 @@ export const setFields = (owner: Entry, settings: readonly string[], base?: Word
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
       throw new InputError({
-        file: 'the arguments', place: `the value of ${owner.name}.${name}`,
-        expected: field.scale > 0 ? `${field.width} bits, aligned to ${hex(1n << BigInt(field.scale))}` : `at most ${field.width} bits`,
+        file: 'the arguments',
+        place: `the value of ${owner.name}.${name}`,
+        expected:
+          field.scale > 0
+            ? `${field.width} bits, aligned to ${hex(1n << BigInt(field.scale))}`
+            : `at most ${field.width} bits`,
         found: hex(value),
       })
     }

@@ -61,8 +61,12 @@ export const findEntry = (name: string): Entry => {
   if (found !== undefined) return found
   const near = nearest(name, [...byName.keys(), ...Object.keys(ALIASES)])
   throw new InputError({
-    file: 'the arguments', place: 'the name of the entry',
-    expected: near === undefined ? 'one such as vtd.pasid ("iommu help decode" lists them)' : `a known one (did you mean ${ALIASES[near] ?? near}?)`,
+    file: 'the arguments',
+    place: 'the name of the entry',
+    expected:
+      near === undefined
+        ? 'one such as vtd.pasid ("iommu help decode" lists them)'
+        : `a known one (did you mean ${ALIASES[near] ?? near}?)`,
     found: quoted(name),
   })
 }

@@ -92,17 +92,35 @@ const itemOf = (line: LogLine, input: string): Explained | undefined => {
       const address = BigInt(request.address)
       const item = { ...about, kind, ...coded(printed), ...request }
       return address >= INTERRUPT_RANGE.start && address <= INTERRUPT_RANGE.end
-        ? { ...item, so: 'the address lies in the interrupt range, 0xfee00000 to 0xfeefffff, where nothing is ever mapped.', usual: [] }
+        ? {
+            ...item,
+            so: 'the address lies in the interrupt range, 0xfee00000 to 0xfeefffff, where nothing is ever mapped.',
+            usual: [],
+          }
         : item
     }
-    case 'interrupt-fault': return { ...about, kind: line.kind, ...coded(line.printed), device: line.device, index: line.index }
-    case 'reason': return { ...about, kind: 'fault-code', ...coded(line.printed) }
+    case 'interrupt-fault':
+      return { ...about, kind: line.kind, ...coded(line.printed), device: line.device, index: line.index }
+    case 'reason':
+      return { ...about, kind: 'fault-code', ...coded(line.printed) }
     case 'fault-status':
       return line.value >> 32n === 0n
-        ? { ...about, kind: line.kind, vendor: 'vtd', name: 'fault status register', meaning: statusMeaning(line.value), section: faultStatus.section }
+        ? {
+            ...about,
+            kind: line.kind,
+            vendor: 'vtd',
+            name: 'fault status register',
+            meaning: statusMeaning(line.value),
+            section: faultStatus.section,
+          }
         : undefined
     case 'suppressed':
-      return { ...about, kind: line.kind, vendor: 'vtd', meaning: `the kernel left out ${line.lines} reports to spare the log: counts are lower than the truth` }
+      return {
+        ...about,
+        kind: line.kind,
+        vendor: 'vtd',
+        meaning: `the kernel left out ${line.lines} reports to spare the log: counts are lower than the truth`,
+      }
     case 'queue-error':
       return {
         ...about, kind: line.kind, vendor: 'vtd', meaning: QUEUE_MEANINGS[line.what], section: queueError.section,
@@ -115,7 +133,18 @@ const itemOf = (line: LogLine, input: string): Explained | undefined => {
 }
 
 const keyOf = ({ kind, vendor, device, pasid, address, access, index, code, meaning, input }: Explained): string =>
-  JSON.stringify([kind, vendor, device, pasid, address, access, index, code, meaning, kind === 'other-vendor' ? input : 0])
+  JSON.stringify([
+    kind,
+    vendor,
+    device,
+    pasid,
+    address,
+    access,
+    index,
+    code,
+    meaning,
+    kind === 'other-vendor' ? input : 0,
+  ])
 
 const isFault = ({ kind }: Explained): boolean => kind === 'dma-fault' || kind === 'interrupt-fault'
 
@@ -137,7 +166,9 @@ const summarise = (items: readonly Explained[]): DeviceSummary[] => {
 export const explainLog = (text: string): Explanation => {
   const items = new Map<string, Explained>()
   let otherLines = 0
-  let waiting: { readonly line: LogLine & { readonly kind: 'dma-fault' | 'interrupt-fault' }; readonly input: string } | undefined
+  let waiting:
+    | { readonly line: LogLine & { readonly kind: 'dma-fault' | 'interrupt-fault' }; readonly input: string }
+    | undefined
   const add = (item: Explained | undefined): void => {
     if (item === undefined) return
     const key = keyOf(item)
@@ -161,7 +192,8 @@ export const explainLog = (text: string): Explanation => {
     }
     flush()
     if (line.kind === 'other') otherLines++
-    else if ((line.kind === 'dma-fault' || line.kind === 'interrupt-fault') && line.printed === undefined) waiting = { line, input }
+    else if ((line.kind === 'dma-fault' || line.kind === 'interrupt-fault') && line.printed === undefined)
+      waiting = { line, input }
     else add(itemOf(line, input))
   }
   flush()

@@ -44,7 +44,11 @@ export const readWords = (owner: Entry, texts: readonly string[]): ReadWords => 
   const words = colons ? read.reverse() : read
   const fitting = paddedDescriptor(owner, words) ? words.slice(0, 2) : words
   if (fitting.length > count) {
-    return refuse(`word ${count + 1}`, `at most ${count} words of ${owner.wordBits} bits in ${owner.name}`, `${fitting.length} words`)
+    return refuse(
+      `word ${count + 1}`,
+      `at most ${count} words of ${owner.wordBits} bits in ${owner.name}`,
+      `${fitting.length} words`,
+    )
   }
   return {
     words: Array.from({ length: count }, (_, index) => fitting[index] ?? 0n),

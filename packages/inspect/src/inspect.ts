@@ -38,11 +38,13 @@ export interface Inspection {
 const MOST_PASIDS = 4096
 
 /** What is said wherever a context entry does not let requests with PASID through. */
-export const PASIDS_OFF = 'the context entry has PASIDE=0: by the architecture requests with PASID are refused (reason 0x45)'
+export const PASIDS_OFF =
+  'the context entry has PASIDE=0: by the architecture requests with PASID are refused (reason 0x45)'
 
 const inspectDevice = (capture: Capture, unit: Unit, { bdf, requesterId }: CapturedDevice): InspectedDevice => {
   const { verdict, context } = judgeRequester(unit, requesterId)
-  const present = context === undefined ? [] : presentPasids(capture.view, context).filter((pasid) => pasid !== context.ridPasid)
+  const present =
+    context === undefined ? [] : presentPasids(capture.view, context).filter((pasid) => pasid !== context.ridPasid)
   const listed = present.slice(0, MOST_PASIDS)
   return {
     bdf,

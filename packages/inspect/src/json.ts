@@ -7,7 +7,11 @@ export type Json = null | boolean | number | string | readonly Json[] | Readonly
 /** Deeper than any file of ours, and far from the end of the stack. */
 const DEEPEST = 64
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
-const WORDS: readonly (readonly [word: string, value: null | boolean])[] = [['true', true], ['false', false], ['null', null]]
+const WORDS: readonly (readonly [word: string, value: null | boolean])[] = [
+  ['true', true],
+  ['false', false],
+  ['null', null],
+]
 
 class Scanner {
   private at = 0

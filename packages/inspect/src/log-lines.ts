@@ -9,15 +9,20 @@ export interface PrintedCode {
 
 export type LogLine =
   | {
-    readonly kind: 'dma-fault'
-    readonly device: string
-    readonly access: 'read' | 'write'
-    readonly pasid?: number
-    readonly address: string
-    /** Undefined: the reason stands on the next line, as very old kernels print it. */
-    readonly printed?: PrintedCode
-  }
-  | { readonly kind: 'interrupt-fault'; readonly device: string; readonly index: number; readonly printed?: PrintedCode }
+      readonly kind: 'dma-fault'
+      readonly device: string
+      readonly access: 'read' | 'write'
+      readonly pasid?: number
+      readonly address: string
+      /** Undefined: the reason stands on the next line, as very old kernels print it. */
+      readonly printed?: PrintedCode
+    }
+  | {
+      readonly kind: 'interrupt-fault'
+      readonly device: string
+      readonly index: number
+      readonly printed?: PrintedCode
+    }
   | { readonly kind: 'reason'; readonly printed: PrintedCode }
   | { readonly kind: 'fault-status'; readonly value: bigint }
   | { readonly kind: 'suppressed'; readonly lines: number }
@@ -72,7 +77,9 @@ export const readLogLine = (line: string): LogLine | undefined => {
     const [, access, modern, device, older, address] = dma as unknown as string[]
     const pasid = pasidOf(modern, older)
     return {
-      kind: 'dma-fault', device: (device as string).toLowerCase(), access: /read/i.test(access as string) ? 'read' : 'write',
+      kind: 'dma-fault',
+      device: (device as string).toLowerCase(),
+      access: /read/i.test(access as string) ? 'read' : 'write',
       address: `0x${BigInt(`0x${address}`).toString(16)}`,
       ...(pasid === undefined ? {} : { pasid }), ...(printed === undefined ? {} : { printed }),
     }
@@ -80,7 +87,9 @@ export const readLogLine = (line: string): LogLine | undefined => {
   const interrupt = INTERRUPT.exec(line)
   if (interrupt !== null) {
     return {
-      kind: 'interrupt-fault', device: (interrupt[1] as string).toLowerCase(), index: parseInt(interrupt[2] as string, 16),
+      kind: 'interrupt-fault',
+      device: (interrupt[1] as string).toLowerCase(),
+      index: parseInt(interrupt[2] as string, 16),
       ...(printed === undefined ? {} : { printed }),
     }
   }

@@ -37,7 +37,12 @@ export const createRecordedView = ({ file, offsets, zero, bytes }: RecordedPages
       }
       if (!zero.has(holding)) {
         const address = `0x${addresses.frameAddress(holding).toString(16)}`
-        throw new InputError({ file, place: `page ${address}`, expected: 'a recorded page, since a table points there', found: 'none' })
+        throw new InputError({
+          file,
+          place: `page ${address}`,
+          expected: 'a recorded page, since a table points there',
+          found: 'none',
+        })
       }
       view.low = 0
       view.high = 0

@@ -12,7 +12,9 @@ import { hexCode } from './judge.js'
 const CODE = /^(?:(?:vtd|vt-d|intel|dmar)[:\s]+)?(?:reason\s+)?(0x[0-9a-f]{1,2}|(?<=[:\s])\d{1,3})$/i
 
 /** What is known of a VT-d fault reason, in our words. */
-export const reasonMembers = (code: number): Pick<Explained, 'vendor' | 'code' | 'name' | 'meaning' | 'confirmedBy' | 'so' | 'usual' | 'section'> => {
+export const reasonMembers = (
+  code: number,
+): Pick<Explained, 'vendor' | 'code' | 'name' | 'meaning' | 'confirmedBy' | 'so' | 'usual' | 'section'> => {
   const reason = faultReasons.get(code)
   const advice = adviceFor(code)
   return {
@@ -36,8 +38,15 @@ const fieldItem = (input: string, owner: Entry, wanted: string): Explained => {
 }
 
 const entryItem = (input: string, owner: Entry): Explained => ({
-  kind: 'entry', input, vendor: 'vtd', name: owner.name, meaning: `${owner.title}, ${owner.bits} bits`, section: owner.section,
-  confirmedBy: owner.confirmedBy, fields: Object.keys(owner.fields), count: 1,
+  kind: 'entry',
+  input,
+  vendor: 'vtd',
+  name: owner.name,
+  meaning: `${owner.title}, ${owner.bits} bits`,
+  section: owner.section,
+  confirmedBy: owner.confirmedBy,
+  fields: Object.keys(owner.fields),
+  count: 1,
 })
 
 /** A field name without its entry: every entry that has it. */

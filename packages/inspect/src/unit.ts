@@ -33,8 +33,19 @@ const modeOf = (translating: boolean, tableMode: number): Mode => {
   return named === undefined ? 'reserved' : named === 'abort all DMA' ? 'abort' : named
 }
 
+/** Captures do not change, and people ask one capture many questions. */
+const units = new WeakMap<Capture, Unit>()
+
 /** Throws InputError for a platform that this version does not read, and where a register is missing. */
 export const unitOf = (capture: Capture): Unit => {
+  const known = units.get(capture)
+  if (known !== undefined) return known
+  const unit = createUnit(capture)
+  units.set(capture, unit)
+  return unit
+}
+
+const createUnit = (capture: Capture): Unit => {
   if (capture.platform !== 'intel') {
     throw new InputError({
       file: capture.names.meta, place: 'platform', expected: '"intel", the only one that this version reads',

@@ -49,6 +49,7 @@ const stepOf = ({ entry, address, words, note }: Step): WalkedStep =>
 
 /** What people see in their logs in place of a code of ours. */
 const SEEN_AS: Readonly<Record<number, string>> = {
+  0x59: 'QEMU reports 0x5b where the whole entry is zero',
   0x79: 'QEMU reports 0x05 for writes and 0x06 for reads here',
 }
 
@@ -77,16 +78,22 @@ const beyondPasidEnable = (unit: Unit, request: DmaRequest, steps: Step[]): Walk
     throw error
   }
   steps.push(...own)
-  return { outcome: translate(hardware, request, { choose: first, cached: true, fills: false, steps }), caution: PASIDS_OFF }
+  return {
+    outcome: translate(hardware, request, { choose: first, cached: true, fills: false, steps }),
+    caution: PASIDS_OFF,
+  }
 }
 
 const refuseNested = (unit: Unit, capture: Capture, outcome: Outcome, steps: readonly Step[]): void => {
   const last = steps[steps.length - 1]
-  if (!unit.nested || outcome.result !== 'blocked' || outcome.fault?.code !== 0x5b || last?.entry !== 'vtd.pasid') return
+  const refused = outcome.result === 'blocked' && outcome.fault?.code === 0x5b
+  if (!unit.nested || !refused || last?.entry !== 'vtd.pasid') return
   if (decodeField(pasidEntry, last.words, 'PGTT') !== 3) return
   throw new InputError({
-    file: capture.names.bytes, place: `PASID entry at ${hex(last.address as bigint)}`,
-    expected: 'first stage, second stage or pass-through', found: 'nested translation, which this version does not walk',
+    file: capture.names.bytes,
+    place: `PASID entry at ${hex(last.address as bigint)}`,
+    expected: 'first stage, second stage or pass-through',
+    found: 'nested translation, which this version does not walk',
   })
 }
 

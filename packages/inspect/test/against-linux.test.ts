@@ -4,9 +4,12 @@ import { inspect, readCapture, walkCapture } from '../src/index.js'
 import { compareCapture, nothing } from './compare.js'
 import { captureAt, filesOf, intelCaptures, LARGER, OWN } from './recorded.js'
 
-const said = ({ devices, others, debugfs, pasidEntries, vfio, dmaApi, traced }: ReturnType<typeof nothing>, captures: number): string =>
-  `${captures} captures: ${devices} devices (${others} not translated), ${debugfs} debugfs mappings, ${pasidEntries} PASID entries, `
-  + `${vfio} VFIO maps, ${dmaApi} DMA API mappings, ${traced} live traced pages`
+const said = (
+  { devices, others, debugfs, pasidEntries, vfio, dmaApi, traced }: ReturnType<typeof nothing>,
+  captures: number,
+): string =>
+  `${captures} captures: ${devices} devices (${others} not translated), ${debugfs} debugfs mappings, `
+  + `${pasidEntries} PASID entries, ${vfio} VFIO maps, ${dmaApi} DMA API mappings, ${traced} live traced pages\n`
 
 describe('the captures of this package', () => {
   const own = intelCaptures(OWN)
@@ -23,10 +26,10 @@ describe('the captures of this package', () => {
   test('all that Linux tells was compared', () => {
     const result = nothing()
     for (const name of own) compareCapture(`${OWN}${name}`, result)
-    console.info(said(result, own.length))
+    process.stdout.write(said(result, own.length))
     expect(result.debugfs).toBeGreaterThan(1500)
-    expect(result.traced).toBeGreaterThan(10_000)
-    expect(result.vfio).toBeGreaterThan(20)
+    expect(result.traced).toBeGreaterThan(4000)
+    expect(result.vfio).toBeGreaterThan(15)
     expect(result.pasidEntries).toBe(3)
     expect(result.others).toBeGreaterThan(3)
   })
@@ -37,7 +40,7 @@ describe.runIf(larger.length > 0)('a larger set beside the repository', () => {
   test('every capture agrees with Linux', { timeout: 300_000 }, () => {
     const result = nothing()
     for (const name of larger) compareCapture(`${LARGER}${name}`, result)
-    console.info(said(result, larger.length))
+    process.stdout.write(said(result, larger.length))
     expect(result.different).toEqual([])
   })
 })
@@ -52,6 +55,25 @@ describe('answers come from registers, tables and identities alone', () => {
     const bare = inspect(readCapture({ ...files, meta: JSON.stringify({ platform: meta.platform, devices }) }))
     const whole = inspect(captureAt(folder))
     expect([...bare.devices].reverse()).toEqual(whole.devices)
+  })
+})
+
+describe('the comparison can fail', () => {
+  test.each([
+    ['a context entry that is not present', 'intel-7.3.4-legacy-mixed-identity', 0, 0x01, '0000:00:04.0: blocked, Linux identity'],
+    ['a leaf that leads to another page', 'intel-7.3.4dbg-legacy-edu-vfio', 1, 0x10, 'debugfs 0000:00:04.0 0x102000: translated'],
+  ])('%s', (_what, name, byte, bits, message) => {
+    const folder = `${OWN}${name}`
+    const files = filesOf(folder)
+    const { steps } = walkCapture(captureAt(folder), { source: 0x20, iova: 0x102000n, access: 'read' })
+    const address = BigInt(steps[steps.length - 1]?.address as string)
+    const { pages } = JSON.parse(files.tables) as { pages: Record<string, number> }
+    const at = (pages[`0x${(address & ~0xfffn).toString(16)}`] as number) + Number(address & 0xfffn)
+    const bytes = Uint8Array.from(files.bytes)
+    bytes[at + byte] = (bytes[at + byte] as number) ^ bits
+    const result = nothing()
+    compareCapture(folder, result, readCapture({ ...files, bytes }))
+    expect(result.different.join('\n')).toContain(message)
   })
 })
 
@@ -82,8 +104,14 @@ describe('faults that Linux or hardware recorded', () => {
 
   test('a write to a read-only page and a read of a write-only page are refused', () => {
     const capture = captureAt(`${OWN}intel-7.3.4-legacy-edu-vfio`)
-    const ask = (iova: bigint, access: 'read' | 'write'): number | undefined => walkCapture(capture, { source: 0x20, iova, access }).fault?.code
-    expect([ask(0x200000n, 'read'), ask(0x200000n, 'write'), ask(0x300000n, 'read'), ask(0x300000n, 'write')]).toEqual([undefined, 5, 6, undefined])
+    const ask = (iova: bigint, access: 'read' | 'write'): number | undefined =>
+      walkCapture(capture, { source: 0x20, iova, access }).fault?.code
+    expect([ask(0x200000n, 'read'), ask(0x200000n, 'write'), ask(0x300000n, 'read'), ask(0x300000n, 'write')]).toEqual([
+      undefined,
+      5,
+      6,
+      undefined,
+    ])
   })
 
   test('a device that is blocked stops at its context entry', () => {

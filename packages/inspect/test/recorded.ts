@@ -34,9 +34,11 @@ export const expectedAt = (folder: string): readonly ExpectedDevice[] =>
   (JSON.parse(readFileSync(`${folder}/expected.json`, 'utf8')) as { devices: ExpectedDevice[] }).devices
 
 const truthAt = (folder: string): string =>
-  existsSync(`${folder}/truth.txt`) ? readFileSync(`${folder}/truth.txt`, 'utf8') : gunzipSync(readFileSync(`${folder}/truth.txt.gz`)).toString('utf8')
+  existsSync(`${folder}/truth.txt`)
+    ? readFileSync(`${folder}/truth.txt`, 'utf8')
+    : gunzipSync(readFileSync(`${folder}/truth.txt.gz`)).toString('utf8')
 
-/** A page that Linux says is mapped. Permissions where Linux tells them. */
+/** A page that Linux says is mapped. Rights that Linux wants to be there, or (false) not to be there. */
 export interface Mapping {
   readonly device: string
   readonly pasid?: number
@@ -59,7 +61,11 @@ export interface Truth {
   /** domain_translation_struct */
   readonly debugfs: readonly Mapping[]
   /** dmar_translation_struct: device, PASID and words, high first as printed */
-  readonly pasidEntries: readonly { readonly device: string; readonly pasid: number; readonly words: readonly bigint[] }[]
+  readonly pasidEntries: readonly {
+    readonly device: string
+    readonly pasid: number
+    readonly words: readonly bigint[]
+  }[]
   readonly vfio: readonly Mapping[]
   /** What the DMA API says it has mapped, of translated and identity domains alike. */
   readonly dmaApi: readonly Mapping[]
@@ -91,50 +97,115 @@ const readPasidEntries = (lines: readonly string[]): Truth['pasidEntries'] => li
   return [{ device: `0000:${match[1]}`, pasid: Number(match[2]), words: (match[3] as string).split(':').map(BigInt) }]
 })
 
-const readVfio = (lines: readonly string[]): Mapping[] => lines.flatMap((line): Mapping[] => {
-  const match = /VFIOMAP (\S+) iova=(\S+) paddr=(\S+) size=(\S+) prot=(\S+)/.exec(line)
-  if (match === null) return []
-  const [, device, iova, physical, size, rights] = match as unknown as [string, string, string, string, string, string]
-  return [{ device, iova: BigInt(iova), physical: BigInt(physical), size: BigInt(size), read: rights.includes('r'), write: rights.includes('w') }]
-})
+const readVfio = (lines: readonly string[]): Mapping[] =>
+  lines.flatMap((line): Mapping[] => {
+    const match = /VFIOMAP (\S+) iova=(\S+) paddr=(\S+) size=(\S+) prot=(\S+)/.exec(line)
+    // Some kernels did not let the tool see physical addresses.
+    if (match === null || match[3] === '0x0') return []
+    const [, device, iova, physical, size, rights] = match as unknown as [
+      string,
+      string,
+      string,
+      string,
+      string,
+      string,
+    ]
+    return [
+      {
+        device,
+        iova: BigInt(iova),
+        physical: BigInt(physical),
+        size: BigInt(size),
+        read: rights.includes('r'),
+        write: rights.includes('w'),
+      },
+    ]
+  })
 
-const readDmaApi = (lines: readonly string[]): Mapping[] => lines.flatMap((line): Mapping[] => {
-  const match = / (\S+:\S+\.\d) .*P=0x([0-9a-f]+) D=([0-9a-f]+) L=([0-9a-f]+)/.exec(line)
-  if (match === null) return []
-  const [, device, physical, iova, size] = match as unknown as [string, string, string, string, string]
-  return [{ device, iova: BigInt(`0x${iova}`), physical: BigInt(`0x${physical}`), size: BigInt(`0x${size}`) }]
-})
+const readDmaApi = (lines: readonly string[]): Mapping[] =>
+  lines.flatMap((line): Mapping[] => {
+    const match = / (\S+:\S+\.\d) .*P=0x([0-9a-f]+) D=([0-9a-f]+) .*DMA_(TO_DEVICE|FROM_DEVICE|BIDIRECTIONAL)/.exec(
+      line,
+    )
+    if (match === null) return []
+    const [, device, physical, iova, direction] = match as unknown as [string, string, string, string, string]
+    return [
+      {
+        device,
+        iova: BigInt(`0x${iova}`),
+        physical: BigInt(`0x${physical}`),
+        size: 1n,
+        ...(direction === 'TO_DEVICE'
+          ? { read: true }
+          : direction === 'FROM_DEVICE'
+          ? { write: true }
+          : { read: true, write: true }),
+      },
+    ]
+  })
 
-const readTrace = (lines: readonly string[]): TracedPage[] => {
-  const pages = new Map<bigint, { physicals: bigint[]; live: number }>()
-  for (const line of lines) {
-    const map = / map: IOMMU: iova=(\S+) - (\S+) paddr=(\S+)/.exec(line)
-    const unmap = / unmap: IOMMU: iova=(\S+) - \S+ size=\d+ unmapped_size=(\d+)/.exec(line)
-    const [, start, end] = map ?? unmap ?? []
-    if (start === undefined || end === undefined) continue
-    const [from, to] = [BigInt(start), map === null ? BigInt(start) + BigInt(end) : BigInt(end)]
-    for (let iova = from; iova < to; iova += PAGE) {
-      let page = pages.get(iova)
-      if (page === undefined) pages.set(iova, (page = { physicals: [], live: 0 }))
-      page.live += map === null ? -1 : 1
-      if (map !== null) page.physicals.push(BigInt(map[3] as string) + iova - from)
-    }
-  }
-  return [...pages].map(([iova, page]) => ({ iova, ...page }))
+/** PASIDs that the tool took away again: their domains were freed, and no unmap was traced. */
+const detachedPages = (log: readonly string[]): ReadonlySet<bigint> => {
+  const gone = new Set(log.flatMap((line) => /PASIDDETACH pasid (\d+)/.exec(line)?.[1] ?? []))
+  return new Set(log.flatMap((line) => {
+    const [, pasid, iova] = /PASIDATTACH \S+ pasid (\d+) .*iova (\S+)/.exec(line) ?? []
+    return pasid !== undefined && gone.has(pasid) ? [BigInt(iova as string)] : []
+  }))
+}
+
+interface TraceEvent {
+  readonly from: bigint
+  readonly to: bigint
+  /** Undefined: an unmap. */
+  readonly physical: bigint | undefined
+}
+
+const readEvent = (line: string): TraceEvent[] => {
+  const map = / map: IOMMU: iova=(\S+) - (\S+) paddr=(\S+)/.exec(line) as unknown as
+    | [string, string, string, string]
+    | null
+  if (map !== null) return [{ from: BigInt(map[1]), to: BigInt(map[2]), physical: BigInt(map[3]) }]
+  const unmap = / unmap: IOMMU: iova=(\S+) - \S+ size=\d+ unmapped_size=(\d+)/.exec(line) as unknown as
+    | [string, string, string]
+    | null
+  return unmap === null
+    ? []
+    : [{ from: BigInt(unmap[1]), to: BigInt(unmap[1]) + BigInt(unmap[2]), physical: undefined }]
+}
+
+/** Every page of an event; of events over a megabyte one page in so many. */
+const SAMPLE = 61n
+const pagesOf = ({ from, to }: TraceEvent): bigint[] => {
+  const step = to - from > 0x10_0000n ? PAGE * SAMPLE : PAGE
+  return Array.from({ length: Number((to - from + step - 1n) / step) }, (_, index) => from + BigInt(index) * step)
+}
+
+const readTrace = (lines: readonly string[], gone: ReadonlySet<bigint>): TracedPage[] => {
+  const events = lines.flatMap(readEvent)
+  const pages = [...new Set(events.flatMap(pagesOf))].filter((iova) => !gone.has(iova))
+  return pages.map((iova) => {
+    const here = events.filter(({ from, to }) => from <= iova && iova < to)
+    const physicals = here.flatMap(({ from, physical }) => (physical === undefined ? [] : [physical + iova - from]))
+    return { iova, physicals, live: 2 * physicals.length - here.length }
+  })
 }
 
 export const readTruth = (folder: string): Truth => {
-  const sections = truthAt(folder).split(/^### /m).slice(1).map((section) => {
-    const [title = '', ...lines] = section.split('\n')
-    return { title, lines }
-  })
-  const named = (part: string): string[] => sections.filter(({ title }) => title.includes(part)).flatMap(({ lines }) => lines)
+  const sections = truthAt(folder)
+    .split(/^### /m)
+    .slice(1)
+    .map((section) => {
+      const [title = '', ...lines] = section.split('\n')
+      return { title, lines }
+    })
+  const named = (part: string): string[] =>
+    sections.filter(({ title }) => title.includes(part)).flatMap(({ lines }) => lines)
   return {
     debugfs: sections.flatMap(({ title, lines }) => readDebugfs(title, lines)),
     pasidEntries: readPasidEntries(named('dmar_translation_struct')),
     vfio: readVfio(named('tool log')),
     dmaApi: readDmaApi(named('dma-api/dump')),
-    traced: readTrace(named('tracing/trace')),
+    traced: readTrace(named('tracing/trace'), detachedPages(named('tool log'))),
   }
 }
 

@@ -1,12 +1,155 @@
-// conform: a placeholder until the suite is connected.
-import { EnvironmentError } from '../io.js'
-import type { Verb } from '../io.js'
+// conform: the suite on drivers, its mutants, and reports put together.
+import { readFileSync } from 'node:fs'
+import { allStatements, groupOf, mergeReports, renderJunit, renderMutants, renderTap, renderText } from '@iommu/conformance'
+import type { MutantResult, Report, Role } from '@iommu/conformance'
+import { InputError } from '@iommu/inspect'
+import { readArguments } from '../arguments.js'
+import { countTasks } from '../conform-tasks.js'
+import type { Outcome, Task } from '../conform-tasks.js'
+import { driverNames } from '../driver-modules.js'
+import { EXIT, printJson, UsageError } from '../io.js'
+import type { Io, Verb } from '../io.js'
+import { painter } from '../text.js'
+import { runTasks } from '../threads.js'
+
+const usage = `
+iommu conform [driver ...] [--only ID|GROUP ...] [--shard i/n]
+              [--reporter text|junit|tap] [--json]
+iommu conform [driver ...] --mutants [--shard i/n] [--json]
+iommu conform --merge a.json b.json ... [--reporter ...] [--json]
+
+Runs every statement of the contract on every kind of hardware that a driver
+brings. A driver is a name (iommu drivers lists them), a package, or a path to
+a module that exports "backends"; all drivers that are here where none is named.
+
+  --only      statements or groups: --only C-PASID-05 --only map
+  --mutants   runs the suite on broken drivers and a broken core layer, each
+              of which must fail the statement that it breaks
+  --shard     part i of n of the work, the same way every time
+  --merge     puts --json reports together, of shards or of machines
+
+Exit: 0 all passed, 1 a statement failed or a mutant was not caught.
+`
+
+const ROLES = { title: 'name', passed: 'set', failed: 'wrong', skipped: 'note', note: 'note' } as const satisfies Record<Role, string>
+
+const reporters = ['text', 'junit', 'tap'] as const
+type Reporter = (typeof reporters)[number]
+
+const readReporter = (name: string): Reporter => {
+  const found = reporters.find((each) => each === name)
+  if (found === undefined) throw new UsageError(`there is no reporter "${name}"; there are ${reporters.join(', ')}`)
+  return found
+}
+
+const readOnly = (only: readonly string[]): string[] => {
+  for (const each of only) {
+    const known = allStatements.some(({ id }) => id === each.toUpperCase() || groupOf(id) === each.toUpperCase())
+    if (!known) throw new UsageError(`there is no statement or group "${each}"; groups are ${[...new Set(allStatements.map(({ id }) => groupOf(id)))].join(', ')}`)
+  }
+  return only.map((each) => each.toUpperCase())
+}
+
+/** Which tasks are in a shard: every n-th, from the i-th on. */
+const readShard = (shard: string | undefined): ((task: unknown, index: number) => boolean) => {
+  if (shard === undefined) return () => true
+  const [, part, parts] = (/^(\d+)\/(\d+)$/.exec(shard) ?? []).map(Number)
+  if (part === undefined || parts === undefined || part < 1 || part > parts) {
+    throw new UsageError(`--shard ${shard}: expected i/n with 1 <= i <= n`)
+  }
+  return (_task, index) => index % parts === part - 1
+}
+
+const readReport = (file: string): Report => {
+  let value: Partial<Report> & { readonly schema?: unknown }
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8')) as typeof value
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string }
+    throw new InputError({ file, place: 'file', expected: 'a report of iommu conform --json', found: code === 'ENOENT' ? 'no such file' : message })
+  }
+  if (value.schema !== 'iommu.conform/1' || value.totals === undefined || !Array.isArray(value.results)) {
+    throw new InputError({ file, place: 'schema', expected: 'iommu.conform/1', found: JSON.stringify(value.schema ?? null) })
+  }
+  return { totals: value.totals, results: value.results }
+}
+
+const print = (report: Report, json: boolean, reporter: Reporter, io: Io): number => {
+  const paint = painter(io)
+  if (json) printJson(io, { schema: 'iommu.conform/1', ...report })
+  else if (reporter === 'junit') io.stdout(renderJunit(report))
+  else if (reporter === 'tap') io.stdout(renderTap(report))
+  else io.stdout(renderText(report, (role, text) => paint(ROLES[role], text)))
+  return report.totals.failed > 0 ? EXIT.no : EXIT.fine
+}
+
+const printMutants = (mutants: readonly MutantResult[], json: boolean, io: Io): number => {
+  const paint = painter(io)
+  const caught = mutants.filter((each) => each.caught).length
+  if (json) {
+    printJson(io, {
+      schema: 'iommu.mutants/1',
+      totals: { mutants: mutants.length, caught },
+      mutants: mutants.map(({ breaks, caughtBy, ...each }) => ({
+        ...each, breaks: breaks[0], mayFail: breaks, caughtBy: caughtBy.map(({ statement }) => statement), reasons: caughtBy,
+      })),
+    })
+  } else io.stdout(renderMutants(mutants, (role, text) => paint(ROLES[role], text)))
+  return caught === mutants.length ? EXIT.fine : EXIT.no
+}
+
+/** A line that is rewritten in place on a terminal, and not there elsewhere. */
+const progress = (io: Io, what: string, total: number): { step(done: number): void; end(): void } => {
+  const write = (text: string): void => {
+    if (io.isTTY) io.stderr(text)
+  }
+  return {
+    step: (done) => write(`\r${what} ${done} of ${total}`),
+    end: () => write(`\r${' '.repeat(what.length + 20)}\r`),
+  }
+}
+
+const isReport = (outcome: Outcome): outcome is { readonly report: Report } => 'report' in outcome
 
 export const verb: Verb = {
   name: 'conform',
   summary: 'run the conformance suite on drivers',
-  usage: 'iommu conform [name, ./path or package ...]',
-  run() {
-    throw new EnvironmentError('not here yet')
+  usage,
+  async run(args, io) {
+    const { values, positionals } = readArguments(args, {
+      only: { type: 'string', multiple: true },
+      mutants: { type: 'boolean' },
+      merge: { type: 'boolean' },
+      shard: { type: 'string' },
+      reporter: { type: 'string' },
+      machine: { type: 'string' },
+      profile: { type: 'string' },
+      json: { type: 'boolean' },
+    })
+    const json = values.json === true
+    const reporter = readReporter(values.reporter ?? 'text')
+    if ((values.machine ?? 'model') !== 'model') throw new UsageError(`there is no machine "${values.machine ?? ''}" yet; there is model`)
+    if ((values.profile ?? 'strict') !== 'strict') throw new UsageError(`there is no profile "${values.profile ?? ''}" yet; there is strict`)
+    if (values.merge === true) {
+      if (positionals.length === 0) throw new UsageError('--merge needs reports')
+      return print(mergeReports(positionals.map(readReport)), json, reporter, io)
+    }
+    const inShard = readShard(values.shard)
+    const kind = values.mutants === true ? 'mutant' : 'suite'
+    const only = readOnly(values.only ?? [])
+    const drivers = positionals.length === 0 ? driverNames : positionals
+    const tasks: Task[] = []
+    for (const driver of drivers) {
+      const count = await countTasks(kind, driver)
+      for (let index = 0; index < count; index++) tasks.push(kind === 'suite' ? { kind, driver, index, only } : { kind, driver, index })
+    }
+    const chosen = tasks.filter(inShard)
+    const line = progress(io, kind === 'suite' ? 'kinds of hardware' : 'mutants', chosen.length)
+    line.step(0)
+    const outcomes = await runTasks(chosen, (done) => line.step(done))
+    line.end()
+    if (kind === 'mutant') return printMutants(outcomes.flatMap((each) => (isReport(each) ? [] : [each.mutant])), json, io)
+    return print(mergeReports(outcomes.flatMap((each) => (isReport(each) ? [each.report] : []))), json, reporter, io)
   },
 }
+

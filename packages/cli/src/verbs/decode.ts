@@ -19,7 +19,7 @@ The words of a table entry, descriptor or register as fields.
   --line     one line
   --bits     every word in binary, with the fields in it
   --json     iommu.decode/1
-  --set      changes a field, and prints the new words: --set PGTT=1 --set DID=0x20
+  --set      changes a field, and prints the new words: --set P=0 --set DID=0x20
 
 "?" after a field: nothing outside of this project confirms its place. A section
 number that ends in "?" is recalled, and unchecked against the manual.
@@ -35,13 +35,18 @@ export const verb: Verb = {
   summary: 'an entry\'s words as fields: iommu decode vtd.pasid 0x89 0x5',
   usage,
   async run(args, io) {
-    const { values, positionals: [name, ...texts] } = readArguments(args, { ...VIEW_OPTIONS, set: { type: 'string', multiple: true } })
-    if (name === undefined) throw new UsageError('expected the name of an entry and its words, as in: iommu decode vtd.pasid 0x89 0x5')
+    const {
+      values,
+      positionals: [name, ...texts],
+    } = readArguments(args, { ...VIEW_OPTIONS, set: { type: 'string', multiple: true } })
+    if (name === undefined)
+      throw new UsageError('expected the name of an entry and its words, as in: iommu decode vtd.pasid 0x89 0x5')
     const owner = findEntry(name)
     const { words, given } = readWords(owner, await wordsOf(texts, io))
     const changed = values.set === undefined ? words : setFields(owner, values.set, words)
     const view = chosenView(values)
-    if (values.set !== undefined && view !== 'json') printLines(io, [changed.map((word) => `0x${word.toString(16)}`).join(' ')])
+    if (values.set !== undefined && view !== 'json')
+      printLines(io, [changed.map((word) => `0x${word.toString(16)}`).join(' ')])
     const text = `${given} of ${words.length} words given`
     viewEntry(io, owner, changed, view, given === words.length ? undefined : { given, text })
     return EXIT.fine

@@ -9,10 +9,11 @@ import { painter, wrap } from '../text.js'
 const usage = `
 iommu drivers [--json]
 
-Every driver with what its manifest declares, once for each mode of its hardware.
+Every driver with what its manifest declares, once for each mode of hardware.
 `
 
-const placed = ({ rid, pasid }: Placement): string => [rid ? 'RID' : '', pasid ? 'PASID' : ''].filter((each) => each !== '').join(', ')
+const placed = ({ rid, pasid }: Placement): string =>
+  [rid ? 'RID' : '', pasid ? 'PASID' : ''].filter((each) => each !== '').join(', ')
 
 const rowsOf = (manifest: Manifest): (readonly [string, string])[] => [
   ...(['blocked', 'identity', 'paging', 'sva'] as const).map((kind) => [kind, placed(manifest[kind]) || 'no'] as const),
@@ -34,11 +35,19 @@ export const verb: Verb = {
   async run(args, io) {
     const { values, positionals } = readArguments(args, { json: { type: 'boolean' } })
     if (positionals.length > 0) throw new UsageError('expected no arguments')
-    const found = await Promise.all(backends.map(async (backend) => ({ mode: backend.mode, manifest: (await backend.create()).manifest })))
+    const found = await Promise.all(
+      backends.map(async (backend) => ({ mode: backend.mode, manifest: (await backend.create()).manifest })),
+    )
     if (values.json === true) {
       printJson(io, {
         schema: 'iommu.drivers/1',
-        drivers: found.map(({ mode, manifest: { name, contract, hardware, ...supports } }) => ({ name, mode, hardware, contract, supports })),
+        drivers: found.map(({ mode, manifest: { name, contract, hardware, ...supports } }) => ({
+          name,
+          mode,
+          hardware,
+          contract,
+          supports,
+        })),
       })
     } else printLines(io, found.flatMap(({ mode, manifest }) => report(mode, manifest, io)))
     return EXIT.fine

@@ -18,8 +18,12 @@ export const verb: Verb = {
   summary: 'fields as an entry\'s words: iommu encode vtd.pasid P=1 PGTT=2',
   usage,
   run(args, io) {
-    const { values, positionals: [name, ...settings] } = readArguments(args, VIEW_OPTIONS)
-    if (name === undefined) throw new UsageError('expected the name of an entry and its fields, as in: iommu encode vtd.pasid P=1 PGTT=2')
+    const {
+      values,
+      positionals: [name, ...settings],
+    } = readArguments(args, VIEW_OPTIONS)
+    if (name === undefined)
+      throw new UsageError('expected the name of an entry and its fields, as in: iommu encode vtd.pasid P=1 PGTT=2')
     const owner = findEntry(name)
     const words = setFields(owner, settings)
     const view = chosenView(values)

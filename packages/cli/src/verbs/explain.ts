@@ -24,24 +24,56 @@ const hexCode = (code: number): string => `0x${code.toString(16).padStart(2, '0'
 const spell = ([high, low]: readonly [number, number]): string => (high === low ? `${low}` : `${high}:${low}`)
 
 const confirmed = ({ confirmedBy, section }: Explained): string => {
-  const by = confirmedBy === undefined ? '' : confirmedBy.length === 0 ? 'confirmed by nobody outside' : `confirmed by ${confirmedBy.join(', ')}`
+  const by =
+    confirmedBy === undefined
+      ? ''
+      : confirmedBy.length === 0
+      ? 'confirmed by nobody outside'
+      : `confirmed by ${confirmedBy.join(', ')}`
   const where = section === undefined ? '' : `${section}${section.endsWith('?') ? ' (section unchecked)' : ''}`
   return [by, where].filter((each) => each !== '').join(' · ')
 }
 
+/** What does not differ from one item with the same code to the next. */
+const SAID_ONCE: ReadonlySet<string> = new Set(['so', 'usual', 'source'])
+
 /** Label and text of each line of an item. */
 const linesOf = (item: Explained): (readonly [label: string, text: string])[] => {
-  const { kind, device, pasid, access, address, index, code, meaning, reading, so, usual = [], bits, values, alias, fields, name } = item
+  const {
+    kind,
+    device,
+    pasid,
+    access,
+    address,
+    index,
+    code,
+    meaning,
+    reading,
+    so,
+    usual = [],
+    bits,
+    values,
+    alias,
+    fields,
+    name,
+  } = item
   const rows: (readonly [string, string])[] = []
   if (device !== undefined) {
     const rid = readBdf(device)?.requesterId
-    rows.push(['who', `${device}, ${pasid === undefined ? 'no PASID' : `PASID ${pasid}`} (requester id 0x${(rid ?? 0).toString(16).padStart(4, '0')})`])
+    rows.push([
+      'who',
+      `${device}, ${pasid === undefined ? 'no PASID' : `PASID ${pasid}`} (requester id 0x${(rid ?? 0)
+        .toString(16)
+        .padStart(4, '0')})`,
+    ])
   }
   if (access !== undefined) rows.push(['what', `${access} of ${address ?? 'an unknown address'}`])
   if (index !== undefined) rows.push(['what', `interrupt with index 0x${index.toString(16)}`])
   if (bits !== undefined) rows.push(['bits', bits.map(spell).join(', ')])
-  if (code !== undefined) rows.push(['why', `${hexCode(code)}  ${meaning ?? 'unknown: VT-d reasons known here do not include it'}`])
-  else if (kind === 'other-vendor') rows.push(['note', `a line of another vendor's IOMMU (${item.vendor}), which this version does not explain`])
+  if (code !== undefined)
+    rows.push(['why', `${hexCode(code)}  ${meaning ?? 'unknown: VT-d reasons known here do not include it'}`])
+  else if (kind === 'other-vendor')
+    rows.push(['note', `a line of another vendor's IOMMU (${item.vendor}), which this version does not explain`])
   else if (kind === 'dma-fault' || kind === 'interrupt-fault') rows.push(['why', 'the line gives no reason'])
   else if (meaning !== undefined) rows.push([name === undefined ? 'note' : 'is', meaning])
   if (reading !== undefined) rows.push(['read', reading])
@@ -57,21 +89,35 @@ const linesOf = (item: Explained): (readonly [label: string, text: string])[] =>
 
 const report = ({ items, devices, otherLines }: Explanation, io: Io): string[] => {
   const paint = painter(io)
-  const shown = items.flatMap((item) => [
-    ...wrap(item.count > 1 ? `${item.name !== undefined && item.kind === 'field' ? item.name : item.input}  (${item.count} times)`
-      : item.kind === 'field' ? item.name as string : item.input, io.columns, 2),
-    ...linesOf(item).flatMap(([label, text]) => wrap(`  ${paint('name', label.padEnd(6))}  ${text}`, io.columns, 10)),
-    '',
-  ])
-  const summary = devices.length === 0 ? [] : [
-    ...devices.map(({ device, faults, distinct, codes }) =>
-      `${device}: ${faults} ${faults === 1 ? 'fault' : 'faults'}, ${distinct} different; reasons ${codes.map(hexCode).join(' ') || 'not given'}`),
-  ]
+  const explained = new Set<string>()
+  const shown = items.flatMap((item) => {
+    const title = item.kind === 'field' ? item.name as string : item.input
+    const key = `${item.kind} ${item.code} ${item.so}`
+    const rows = linesOf(item).filter(([label]) => !explained.has(key) || !SAID_ONCE.has(label))
+    if (item.code !== undefined) explained.add(key)
+    return [
+      ...wrap(item.count > 1 ? `${title}  (${item.count} times)` : title, io.columns, 2),
+      ...rows.flatMap(([label, text]) => wrap(`  ${paint('name', label.padEnd(6))}  ${text}`, io.columns, 10)),
+      '',
+    ]
+  })
+  const summary =
+    devices.length === 0
+      ? []
+      : [
+          ...devices.map(
+            ({ device, faults, distinct, codes }) =>
+              `${device}: ${faults} ${faults === 1 ? 'fault' : 'faults'}, ${distinct} different; reasons ${
+                codes.map(hexCode).join(' ') || 'not given'
+              }`,
+          ),
+        ]
   const rest = otherLines === 0 ? [] : [`${otherLines} other IOMMU lines, no faults`]
   return [...shown, ...(items.length > 1 || items.length === 0 ? [...summary, ...rest] : [])]
 }
 
-const isFile = (text: string): boolean => !text.includes('\n') && text.length < 4096 && existsSync(text) && statSync(text).isFile()
+const isFile = (text: string): boolean =>
+  !text.includes('\n') && text.length < 4096 && existsSync(text) && statSync(text).isFile()
 
 export const verb: Verb = {
   name: 'explain',

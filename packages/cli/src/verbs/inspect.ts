@@ -10,7 +10,7 @@ import { painter, wrap } from '../text.js'
 const usage = `
 iommu inspect <capture> [--json]
 
-A capture is a folder with meta.json, registers.json, tables.json and tables.bin.
+A capture is a folder of meta.json, registers.json, tables.json and tables.bin.
 For every device: what happens to its DMA without PASID, and to each PASID that
 has an entry; and which entry says so.
 
@@ -32,19 +32,36 @@ const report = ({ platform, mode, rootTable, devices, faults }: Inspection, io: 
   const short = shortNames(devices)
   const width = Math.max(7, ...devices.map(({ bdf }) => short(bdf).length))
   const row = (name: string, { effect, why }: Verdict): string[] =>
-    wrap(`  ${name.padEnd(width)}  ${paint(ROLES[effect], effect.padEnd(EFFECT_WIDTH))}  ${why}`, io.columns, width + EFFECT_WIDTH + 6)
-  const title = mode === 'off' ? `${platform}, translation off` : `${platform}, ${mode} mode, root table at ${rootTable}`
+    wrap(
+      `  ${name.padEnd(width)}  ${paint(ROLES[effect], effect.padEnd(EFFECT_WIDTH))}  ${why}`,
+      io.columns,
+      width + EFFECT_WIDTH + 6,
+    )
+  const title =
+    mode === 'off' ? `${platform}, translation off` : `${platform}, ${mode} mode, root table at ${rootTable}`
   return [
     `${title}, ${devices.length} devices`,
     ...devices.flatMap((device) => [
       ...row(short(device.bdf), device),
-      ...(device.caution === undefined ? [] : wrap(`  ${paint('wrong', '!')} ${device.caution}; the entries below are what it keeps from use`, io.columns, 4)),
+      ...(device.caution === undefined
+        ? []
+        : wrap(
+            `  ${paint('wrong', '!')} ${device.caution}; the entries below are what it keeps from use`,
+            io.columns,
+            4,
+          )),
       ...device.pasids.flatMap(({ pasid, ...verdict }) => row(`  ${pasid}`, verdict)),
       ...(device.pasidsLeftOut === undefined ? [] : [`  and ${device.pasidsLeftOut} more PASIDs`]),
     ]),
-    ...faults.flatMap(({ device, access, address, name, code, pasid }) => wrap(
-      `  ${paint('wrong', 'fault waiting')}  ${short(device)}${pasid === undefined ? '' : ` PASID ${pasid}`}, ${access} of ${address}: `
-      + `0x${code.toString(16).padStart(2, '0')} ${name}`, io.columns, 4)),
+    ...faults.flatMap(({ device, access, address, name, code, pasid }) =>
+      wrap(
+        `  ${paint('wrong', 'fault waiting')}  ${short(device)}${
+          pasid === undefined ? '' : ` PASID ${pasid}`
+        }, ${access} of ${address}: ` + `0x${code.toString(16).padStart(2, '0')} ${name}`,
+        io.columns,
+        4,
+      ),
+    ),
   ]
 }
 

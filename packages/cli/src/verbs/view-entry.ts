@@ -17,8 +17,15 @@ export const chosenView = ({ json, line, bits }: { json?: boolean; line?: boolea
   json === true ? 'json' : line === true ? 'line' : bits === true ? 'bits' : 'block'
 
 /** Writes an entry. `remark` is said behind the title, where the view has one. */
-export const viewEntry = (io: Io, owner: Entry, words: Words, view: View, remark?: { readonly given: number; readonly text: string }): void => {
-  if (view === 'json') return printJson(io, { ...decodeEntry(owner, words), ...(remark === undefined ? {} : { given: remark.given }) })
+export const viewEntry = (
+  io: Io,
+  owner: Entry,
+  words: Words,
+  view: View,
+  remark?: { readonly given: number; readonly text: string },
+): void => {
+  if (view === 'json')
+    return printJson(io, { ...decodeEntry(owner, words), ...(remark === undefined ? {} : { given: remark.given }) })
   const paint = painter(io)
   const description = describe(owner, words)
   if (view === 'line') return printLines(io, [renderLine(description, paint)])

@@ -54,7 +54,11 @@ const readIova = (text: string): bigint => {
 }
 
 const readList = (text: string): string[] =>
-  text.split('\n').map((line) => line.replace(/#.*/, '').trim()).filter((line) => line !== '').flatMap((line) => line.split(/[\s,]+/))
+  text
+    .split('\n')
+    .map((line) => line.replace(/#.*/, '').trim())
+    .filter((line) => line !== '')
+    .flatMap((line) => line.split(/[\s,]+/))
 
 const SIZES: readonly (readonly [shift: bigint, unit: string])[] = [[30n, 'GiB'], [20n, 'MiB'], [10n, 'KiB']]
 const sizeOf = (bytes: bigint): string => {
@@ -68,14 +72,20 @@ const answer = (result: WalkResult, io: Io): string => {
     const { fault } = result
     if (fault === undefined) return paint('wrong', 'blocked')
     const quiet = fault.recorded ? '' : '; not logged'
-    return `${paint('wrong', 'blocked')}: 0x${fault.code.toString(16).padStart(2, '0')} ${fault.name}${quiet}${fault.note === undefined ? '' : ` (${fault.note})`}`
+    return `${paint('wrong', 'blocked')}: 0x${fault.code.toString(16).padStart(2, '0')} ${fault.name}${quiet}${
+      fault.note === undefined ? '' : ` (${fault.note})`
+    }`
   }
   const { read, write } = result.permissions as { read: boolean; write: boolean }
   const rights = [read ? 'read' : '', write ? 'write' : ''].filter((each) => each !== '').join(' and ')
   const pageSize = BigInt(result.pageSize ?? 0)
   // Without a table there is no page: the size that the model gives is then just the smallest.
-  const page = result.steps.some(({ entry }) => entry === 'vtd.ss' || entry === 'vtd.fs') ? `, ${sizeOf(pageSize)} page` : ''
-  return `${paint('set', 'translated')} to ${paint('address', result.address as string)}, ${rights}${page}, ${result.tag}`
+  const page = result.steps.some(({ entry }) => entry === 'vtd.ss' || entry === 'vtd.fs')
+    ? `, ${sizeOf(pageSize)} page`
+    : ''
+  return `${paint('set', 'translated')} to ${paint('address', result.address as string)}, ${rights}${page}, ${
+    result.tag
+  }`
 }
 
 const WORDS_A_LINE = 3
@@ -87,11 +97,18 @@ const report = (device: string, pasid: number | undefined, result: WalkResult, i
     `${device}${pasid === undefined ? '' : ` PASID ${pasid}`}, ${access} of ${iova}`,
     ...steps.flatMap(({ entry, address, words, note }) => {
       const used = words.slice(0, Math.max(1, words.findLastIndex((word) => BigInt(word) !== 0n) + 1))
-      const lines = Array.from({ length: Math.ceil(used.length / WORDS_A_LINE) }, (_, index) =>
-        `      ${used.slice(index * WORDS_A_LINE, (index + 1) * WORDS_A_LINE).join(' ')}`)
-      return [...wrap(`  ${paint('name', entry)}${address === null ? '' : ` at ${address}`}: ${note}`, io.columns, 6), ...lines.map((line) => paint('note', line))]
+      const lines = Array.from(
+        { length: Math.ceil(used.length / WORDS_A_LINE) },
+        (_, index) => `      ${used.slice(index * WORDS_A_LINE, (index + 1) * WORDS_A_LINE).join(' ')}`,
+      )
+      return [
+        ...wrap(`  ${paint('name', entry)}${address === null ? '' : ` at ${address}`}: ${note}`, io.columns, 6),
+        ...lines.map((line) => paint('note', line)),
+      ]
     }),
-    ...(caution === undefined ? [] : wrap(`  ${paint('wrong', '!')} ${caution}; walked as if it were 1`, io.columns, 4)),
+    ...(caution === undefined
+      ? []
+      : wrap(`  ${paint('wrong', '!')} ${caution}; walked as if it were 1`, io.columns, 4)),
     ...wrap(`  ${answer(result, io)}`, io.columns, 4),
   ]
 }
@@ -101,15 +118,25 @@ export const verb: Verb = {
   summary: 'one DMA through recorded tables, step by step',
   usage,
   async run(args, io) {
-    const { values, positionals: [folder, ...more] } = readArguments(args, {
-      rid: { type: 'string' }, pasid: { type: 'string' }, iova: { type: 'string', multiple: true }, write: { type: 'boolean' },
-      expect: { type: 'string' }, json: { type: 'boolean' },
+    const {
+      values,
+      positionals: [folder, ...more],
+    } = readArguments(args, {
+      rid: { type: 'string' },
+      pasid: { type: 'string' },
+      iova: { type: 'string', multiple: true },
+      write: { type: 'boolean' },
+      expect: { type: 'string' },
+      json: { type: 'boolean' },
     })
     const { rid, iova = [], expect } = values
     if (folder === undefined || rid === undefined || iova.length === 0) {
-      throw new UsageError('expected a capture folder, --rid and --iova, as in: iommu walk ./capture --rid 00:04.0 --iova 0x1000')
+      throw new UsageError(
+        'expected a capture folder, --rid and --iova, as in: iommu walk ./capture --rid 00:04.0 --iova 0x1000',
+      )
     }
-    if (expect !== undefined && expect !== 'translated' && expect !== 'blocked') throw bad('--expect', 'translated or blocked', expect)
+    if (expect !== undefined && expect !== 'translated' && expect !== 'blocked')
+      throw bad('--expect', 'translated or blocked', expect)
     const capture = openCapture(folder)
     const device = findDevice(capture, rid)
     const pasid = values.pasid === undefined ? undefined : readPasid(values.pasid)
@@ -129,7 +156,13 @@ export const verb: Verb = {
       printLines(io, results.flatMap((result) => report(name, pasid, result, io)))
     }
     const others = expect === undefined ? [] : results.filter(({ outcome }) => outcome !== expect)
-    if (others.length > 0) io.stderr(`iommu walk: ${others.length} of ${results.length} not ${expect}: ${others.slice(0, 4).map((each) => each.iova).join(' ')}\n`)
+    if (others.length > 0)
+      io.stderr(
+        `iommu walk: ${others.length} of ${results.length} not ${expect}: ${others
+          .slice(0, 4)
+          .map((each) => each.iova)
+          .join(' ')}\n`,
+      )
     return others.length > 0 ? EXIT.no : EXIT.fine
   },
 }

@@ -2,9 +2,10 @@
 import type { Domain, IommuErrorCode } from '@iommu/core'
 import { outcomeOf, refuses, same, check, succeeds, fail } from '../check.js'
 import type { Bench } from '../bench.js'
-import { allStates, blockedState, identityState, MAPPED, pagingState, PROBED, UNMAPPED } from '../states.js'
+import { allStates, blockedState, identityState, MAPPED, pagingState, PROBED, someStates, UNMAPPED } from '../states.js'
 import type { State } from '../states.js'
 import type { Case, Statement } from '../statement.js'
+import { watchSwitch } from '../window.js'
 
 /** Codes that an attach may refuse with. */
 const ATTACH_CODES: readonly IommuErrorCode[] = ['EINVAL', 'ENOMEM', 'ENOSPC', 'EBUSY', 'ENODEV']
@@ -18,10 +19,12 @@ const put = (bench: Bench, state: State, old: Domain | undefined): void => {
 }
 
 /** Every ordered pair of different states, each on a fresh attach of the first. */
-const eachPair = (t: Case, look: (bench: Bench, from: State, to: State) => void): void => {
+const eachPair = (
+  t: Case, chosen: typeof allStates, look: (bench: Bench, from: State, to: State) => void,
+): void => {
   const bench = t.bench()
   bench.probe(bench.device)
-  const states = allStates(bench, bench.device)
+  const states = chosen(bench, bench.device)
   let old: Domain | undefined
   for (const from of states) {
     for (const to of states) {
@@ -129,7 +132,7 @@ export const attachStatements: readonly Statement[] = [
     id: 'C-ATTACH-05', obliges: 'driver', source: 'iommu.c __iommu_group_set_domain_internal',
     says: 'after success every address answers by the new domain only, whatever caches had kept',
     run(t) {
-      eachPair(t, (bench, from, to) => {
+      eachPair(t, allStates, (bench, from, to) => {
         to.domain.attachDev?.(bench.device, from.domain)
         for (const address of PROBED) bench.expect(`${from.name} to ${to.name}`, { device: bench.device }, address, to.expected(address))
       })
@@ -139,18 +142,10 @@ export const attachStatements: readonly Statement[] = [
     id: 'C-ATTACH-06', obliges: 'driver', source: 'iommu.c __iommu_group_set_domain_internal',
     says: 'during a switch DMA sees the old domain, the new one or a fault, and nothing else',
     run(t) {
-      eachPair(t, (bench, from, to) => {
-        bench.watch(() => to.domain.attachDev?.(bench.device, from.domain), (event) => {
-          for (const address of PROBED) {
-            const allowed = ['blocked', from.expected(address), to.expected(address)]
-            for (const answer of bench.answers({ device: bench.device }, address)) {
-              check(allowed.includes(answer), `${from.name} to ${to.name}, after a ${event.kind}: 0x${address.toString(16)} may meet ${String(answer)}`)
-            }
-            // A device that does not pause: what it meets now may be kept.
-            bench.dma({ device: bench.device }, address)
-          }
-        })
-        for (const address of PROBED) bench.expect(`${from.name} to ${to.name}, DMA all the time`, { device: bench.device }, address, to.expected(address))
+      eachPair(t, someStates, (bench, from, to) => {
+        const what = `${from.name} to ${to.name}`
+        watchSwitch(bench, what, { device: bench.device }, () => to.domain.attachDev?.(bench.device, from.domain))
+        for (const address of PROBED) bench.expect(`${what}, DMA all the time`, { device: bench.device }, address, to.expected(address))
       })
     },
   },
@@ -172,15 +167,19 @@ export const attachStatements: readonly Statement[] = [
       const bench = t.bench()
       bench.probe(bench.device)
       const states = allStates(bench, bench.device)
-      for (const state of states) {
+      const refused = new Set<string>()
+      states.forEach((state, index) => {
+        const before = states[(index + 1) % states.length] ?? state
         for (const inject of failures(bench)) {
+          before.domain.attachDev?.(bench.device, undefined)
           inject()
-          const code = outcomeOf(() => state.domain.attachDev?.(bench.device, undefined))
+          const code = outcomeOf(() => state.domain.attachDev?.(bench.device, before.domain))
           heal(bench)
           check(code === 'ok' || ATTACH_CODES.includes(code), `attach of ${state.name} refused with ${code}`)
-          bench.blocked.attachDev?.(bench.device, state.domain)
+          refused.add(code)
         }
-      }
+      })
+      check(refused.size > 1, 'nothing was refused: the failures did not reach the driver')
     },
   },
   {
@@ -189,12 +188,13 @@ export const attachStatements: readonly Statement[] = [
     run(t) {
       const bench = t.bench()
       bench.probe(bench.device)
-      const states = allStates(bench, bench.device)
+      const states = someStates(bench, bench.device)
       let failed = 0
       for (const from of states) {
         for (const to of states) {
           if (from === to) continue
-          for (const inject of failures(bench)) {
+          // A unit that never completes is slow to wait for, and the same for every pair.
+          for (const inject of failed < 40 ? failures(bench) : failures(bench).slice(0, -1)) {
             from.domain.attachDev?.(bench.device, undefined)
             for (const address of PROBED) bench.dma({ device: bench.device }, address)
             inject()

@@ -13,6 +13,7 @@ import { releaseStatements } from './release.js'
 import { reservedStatements } from './reserved.js'
 import { resetStatements } from './reset.js'
 import { rollbackStatements } from './rollback.js'
+import { svaStatements } from './sva.js'
 import { unmapStatements } from './unmap.js'
 
 export const allStatements: readonly Statement[] = [
@@ -28,6 +29,7 @@ export const allStatements: readonly Statement[] = [
   ...reservedStatements,
   ...resetStatements,
   ...pasidStatements,
+  ...svaStatements,
   ...mapStatements,
   ...unmapStatements,
 ]

@@ -1,6 +1,7 @@
 // UNMAP and I2P: how mappings go, when hardware has forgotten them, and what a domain says of itself.
 import { createGather } from '@iommu/core'
 import type { Gather, IommuOps } from '@iommu/core'
+import { changed } from '../changed.js'
 import { check, same } from '../check.js'
 import { PAGE, READ_WRITE } from '../bench.js'
 import { eachFormat, sizesOf } from '../formats.js'
@@ -139,7 +140,7 @@ export const unmapStatements: readonly Statement[] = [
             ...ops,
             domainAllocPaging: (device, request) => {
               const domain = allocate(device, request)
-              return { ...domain, unmapPages: (iova, size, count) => domain.unmapPages(iova, size, count, createGather()) }
+              return changed(domain, { unmapPages: (iova, size, count) => domain.unmapPages(iova, size, count, createGather()) })
             },
           }
         },

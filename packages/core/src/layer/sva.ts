@@ -8,7 +8,7 @@ import type { AttachHandle, SvaBond } from './face.js'
 import type { GroupState, MemberState } from './group.js'
 import { attempt } from './refusal.js'
 
-interface BondState {
+export interface BondState {
   readonly bond: SvaBond
   readonly group: GroupState
   readonly handle: AttachHandle

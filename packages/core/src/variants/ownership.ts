@@ -20,7 +20,7 @@ export const ownershipVariants: readonly CoreVariant[] = [
   {
     id: 'claim-not-exclusive',
     title: 'does not ask at a claim whether the group is in use',
-    breaks: ['C-OWN-02', 'C-OWN-03'],
+    breaks: ['C-OWN-02', 'C-OWN-03', 'C-OWN-04', 'C-OWN-05'],
     create: withSteps({ isTaken: () => false }),
   },
   {
@@ -46,7 +46,7 @@ export const ownershipVariants: readonly CoreVariant[] = [
   {
     id: 'release-stays-blocked',
     title: 'leaves the group blocked after the last release',
-    breaks: ['C-OWN-04', 'C-OWN-02', 'C-OWN-05', 'C-BLOCK-09', 'C-RESET-02'],
+    breaks: ['C-OWN-04', 'C-OWN-02', 'C-OWN-05', 'C-BLOCK-09', 'C-RESET-02', 'C-ROLL-02'],
     create: withSteps({ returnToDefault: () => {} }),
   },
   {

@@ -41,13 +41,15 @@ export const pasidVariants: readonly CoreVariant[] = [
   {
     id: 'pasid-not-removed',
     title: 'forgets a PASID, and leaves its domain live',
-    breaks: ['C-PASID-05', 'C-PASID-07', 'C-PASID-08', 'C-PASID-13', 'C-RESET-01', 'C-SVA-01', 'C-FREE-01'],
+    breaks: [
+      'C-PASID-05', 'C-PASID-07', 'C-PASID-08', 'C-PASID-13', 'C-RESET-01', 'C-SVA-01', 'C-FREE-01', 'C-IDENT-06',
+    ],
     create: withSteps({ removePasid: () => {} }),
   },
   {
     id: 'pasidless-member-set',
     title: 'counts devices without PASIDs like the others',
-    breaks: ['C-PASID-07'],
+    breaks: ['C-PASID-07', 'C-PASID-08'],
     create: withSteps({ pasidMembers: (group) => group.members }),
   },
   {

@@ -1,0 +1,11 @@
+// A thread of the suite: takes one task after the other.
+import { parentPort } from 'node:worker_threads'
+import { runTask } from './conform-tasks.js'
+import type { Task } from './conform-tasks.js'
+
+parentPort?.on('message', (task: Task) => {
+  runTask(task).then(
+    (outcome) => parentPort?.postMessage({ outcome }),
+    (error: unknown) => parentPort?.postMessage({ error: error instanceof Error ? error.message : String(error) }),
+  )
+})

@@ -1,0 +1,127 @@
+// Mutants of mapping, unmapping and flushing.
+import { createGather, gatherReset } from '@iommu/core'
+import type { PagingDomain } from '@iommu/core'
+import { alterPaging } from './mutant.js'
+import type { OpsMutant } from './mutant.js'
+
+const smallest = ({ pageSizes }: PagingDomain): bigint => pageSizes & -pageSizes
+
+export const mapMutants: readonly OpsMutant[] = [
+  {
+    id: 'map-progress-lost', title: 'a map that fails half-way says that it mapped nothing', breaks: ['C-MAP-02'],
+    alter: alterPaging((domain) => ({
+      mapPages(...args) {
+        const result = domain.mapPages(...args)
+        return result.error === undefined ? result : { ...result, mapped: 0n }
+      },
+    })),
+  },
+  {
+    id: 'map-overwrites', title: 'mapping over something live replaces it', breaks: ['C-MAP-03'],
+    alter: alterPaging((domain) => ({
+      mapPages(iova, physical, size, count, access) {
+        const gather = createGather()
+        domain.unmapPages(iova, size, count, gather)
+        domain.iotlbSync?.(gather)
+        return domain.mapPages(iova, physical, size, count, access)
+      },
+    })),
+  },
+  {
+    id: 'map-without-permission', title: 'a mapping with neither read nor write can be read', breaks: ['C-MAP-04'],
+    alter: alterPaging((domain) => ({
+      mapPages: (iova, physical, size, count, access) =>
+        domain.mapPages(iova, physical, size, count, access.read || access.write ? access : { read: true, write: false }),
+    })),
+  },
+  {
+    id: 'map-always-writable', title: 'read-only mappings can be written', breaks: ['C-MAP-05'],
+    alter: alterPaging((domain) => ({
+      mapPages: (iova, physical, size, count, access) =>
+        domain.mapPages(iova, physical, size, count, access.read ? { read: true, write: true } : access),
+    })),
+  },
+  {
+    id: 'map-wide-wraps', title: 'bits of a device address beyond the tables are dropped', breaks: ['C-MAP-06'],
+    alter: alterPaging((domain) => ({
+      mapPages: (iova, physical, size, count, access) =>
+        domain.mapPages(iova & domain.aperture.end, physical, size, count, access),
+    })),
+  },
+  {
+    id: 'map-small-pages', title: 'large pages are mapped as many small ones', breaks: ['C-MAP-07', 'C-UNMAP-02'],
+    alter: alterPaging((domain) => ({
+      mapPages(iova, physical, size, count, access) {
+        const small = smallest(domain)
+        // Only 2 MiB pages are taken apart: enough to see, and quick.
+        return size !== 0x20_0000n ? domain.mapPages(iova, physical, size, count, access)
+          : domain.mapPages(iova, physical, small, count * Number(size / small), access)
+      },
+    })),
+  },
+  {
+    id: 'map-before-attach-lost', title: 'what is mapped before the first attach is forgotten', breaks: [
+      'C-MAP-08', 'C-ATTACH-04', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-10', 'C-ATTACH-11', 'C-ATTACH-12',
+      'C-ATTACH-17', 'C-BLOCK-05', 'C-BLOCK-06', 'C-IDENT-05', 'C-ROLL-03', 'C-REL-05', 'C-RESV-01', 'C-RESV-02',
+      'C-RESV-03', 'C-RESET-01', 'C-RESET-04', 'C-PASID-03', 'C-PASID-04', 'C-PASID-05', 'C-PASID-06', 'C-PASID-09',
+      'C-PASID-12', 'C-PASID-13', 'C-UNMAP-06',
+    ],
+    alter: alterPaging((domain) => {
+      let attached = false
+      return {
+        attachDev(device, old) {
+          attached = true
+          domain.attachDev(device, old)
+        },
+        mapPages: (iova, physical, size, count, access) =>
+          (attached ? domain.mapPages(iova, physical, size, count, access) : { mapped: size * BigInt(count) }),
+      }
+    }),
+  },
+  {
+    id: 'map-not-synced', title: 'nothing is flushed after a map, although absent entries may be cached', breaks: ['C-MAP-09'], anywhere: true,
+    alter: alterPaging(() => ({ iotlbSyncMap: () => undefined })),
+  },
+  {
+    id: 'unmap-answers-asked', title: 'unmap answers what was asked for, whatever was there', breaks: ['C-UNMAP-01', 'C-UNMAP-02'],
+    alter: alterPaging((domain) => ({
+      unmapPages(iova, size, count, gather) {
+        domain.unmapPages(iova, size, count, gather)
+        return size * BigInt(count)
+      },
+    })),
+  },
+  {
+    id: 'unmap-halves', title: 'a part of a large page is unmapped whole, and answered as the part', breaks: ['C-UNMAP-02'],
+    alter: alterPaging((domain) => ({
+      unmapPages(iova, size, count, gather) {
+        const removed = domain.unmapPages(iova, size, count, gather)
+        const asked = size * BigInt(count)
+        return removed > asked ? asked : removed
+      },
+    })),
+  },
+  {
+    id: 'unmap-not-flushed', title: 'the sync after an unmap flushes nothing', breaks: ['C-UNMAP-03', 'C-PASID-11', 'C-UNMAP-02', 'C-UNMAP-04'],
+    alter: alterPaging(() => ({ iotlbSync: gatherReset })),
+  },
+  {
+    id: 'tables-freed-early', title: 'unmap flushes and frees at once, before the sync', breaks: ['C-UNMAP-04'],
+    alter: alterPaging((domain) => ({
+      unmapPages(iova, size, count, gather) {
+        const removed = domain.unmapPages(iova, size, count, gather)
+        domain.iotlbSync?.(gather)
+        return removed
+      },
+    })),
+  },
+  {
+    id: 'i2p-page-only', title: 'iovaToPhys drops the offset', breaks: ['C-I2P-01'],
+    alter: alterPaging((domain) => ({
+      iovaToPhys(iova) {
+        const physical = domain.iovaToPhys(iova)
+        return physical === undefined ? undefined : physical & ~0xfffn
+      },
+    })),
+  },
+]

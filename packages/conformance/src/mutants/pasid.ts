@@ -1,0 +1,93 @@
+// Mutants of PASIDs.
+import { IommuError } from '@iommu/core'
+import type { Device, Manifest, PagingDomain } from '@iommu/core'
+import { alterBlocked, alterPaging, beforeEveryAttach } from './mutant.js'
+import type { OpsMutant } from './mutant.js'
+
+const withPasids = ({ maxPasids }: Manifest): boolean => maxPasids > 0
+
+/** Exchanges `setDevPasid` of every paging domain that has one. */
+const alterSetter = (
+  setter: (domain: PagingDomain, ops: Parameters<OpsMutant['alter']>[0]) => NonNullable<PagingDomain['setDevPasid']>,
+): OpsMutant['alter'] => alterPaging((domain, ops) => (domain.setDevPasid === undefined ? {} : { setDevPasid: setter(domain, ops) }))
+
+export const pasidMutants: readonly OpsMutant[] = [
+  {
+    id: 'pasid-through-identity', title: 'a PASID passes through identity while it is set', breaks: ['C-PASID-03', 'C-PASID-04'], where: withPasids,
+    alter: alterSetter((domain, ops) => (device, pasid, old) => {
+      ops.identityDomain?.setDevPasid?.(device, pasid, old)
+      domain.setDevPasid?.(device, pasid, ops.identityDomain)
+    }),
+  },
+  {
+    id: 'pasid-error-blocks', title: 'a PASID whose change failed is blocked', breaks: ['C-PASID-04'], where: withPasids,
+    alter: alterSetter((domain, ops) => (device, pasid, old) => {
+      try {
+        domain.setDevPasid?.(device, pasid, old)
+      } catch (error) {
+        ops.blockedDomain?.setDevPasid?.(device, pasid, old)
+        throw error
+      }
+    }),
+  },
+  {
+    id: 'pasid-absent-refused', title: 'blocking a PASID on which nothing is set is refused', breaks: ['C-PASID-06', 'C-PASID-03', 'C-PASID-04'], where: withPasids,
+    alter: (ops, setup) => {
+      const live = new Set<string>()
+      const key = (device: Device, pasid: number): string => `${device.name}/${pasid}`
+      const traced = alterSetter((domain) => (device, pasid, old) => {
+        domain.setDevPasid?.(device, pasid, old)
+        live.add(key(device, pasid))
+      })(ops, setup)
+      return alterBlocked((blocked) => ({
+        setDevPasid(device, pasid, old) {
+          if (!live.delete(key(device, pasid))) throw new IommuError('EINVAL', 'nothing is set on the PASID')
+          blocked.setDevPasid?.(device, pasid, old)
+        },
+      }))(traced, setup)
+    },
+  },
+  {
+    id: 'pasid-one-device', title: 'a domain is set on PASIDs of its first device only', breaks: ['C-PASID-11'], where: withPasids,
+    alter: alterPaging((domain) => {
+      let first: Device | undefined
+      const { setDevPasid } = domain
+      return setDevPasid === undefined ? {} : {
+        setDevPasid(device, pasid, old) {
+          first ??= device
+          if (device === first) setDevPasid(device, pasid, old)
+        },
+      }
+    }),
+  },
+  {
+    id: 'rid-kills-pasids', title: 'switching the requester id to translation or identity blocks its PASIDs', breaks: ['C-PASID-12'], where: withPasids,
+    alter: (ops, setup) => beforeEveryAttach((device, domain) => {
+      if (domain.kind !== 'blocked') for (const pasid of [5, 7, 0x123]) ops.blockedDomain?.setDevPasid?.(device, pasid, undefined)
+    })(ops, setup),
+  },
+  {
+    id: 'last-pasid-blocks-rid', title: 'removing a PASID blocks the requester id', breaks: ['C-PASID-13', 'C-PASID-05', 'C-PASID-06'], where: withPasids,
+    alter: alterBlocked((blocked) => ({
+      setDevPasid(device, pasid, old) {
+        blocked.setDevPasid?.(device, pasid, old)
+        blocked.attachDev(device, undefined)
+      },
+    })),
+  },
+  {
+    id: 'ats-before-pasid', title: 'ATS is enabled on the endpoint before PASID', breaks: ['C-PASID-15'], where: withPasids,
+    alter: (ops, { machines }) => ({
+      ...ops,
+      probeFinalize(device) {
+        machines[device.unit ?? 0]?.endpoint(device.requesterId).config.enable('ats')
+        ops.probeFinalize?.(device)
+      },
+    }),
+  },
+  {
+    id: 'pasid-undeclared', title: 'a backend without PASIDs has setDevPasid on blocked', breaks: ['C-PASID-16'],
+    where: ({ maxPasids }) => maxPasids === 0,
+    alter: alterBlocked(() => ({ setDevPasid: () => undefined })),
+  },
+]

@@ -1,0 +1,123 @@
+// The report for people: one line per group when green, a picture when red. Colour is left to the caller.
+import { groupOf } from '../statement.js'
+import type { MutantResult } from '../judge.js'
+import type { Report, Result } from '../run.js'
+
+/** What a piece of text stands for. Colour never carries meaning alone. */
+export type Role = 'title' | 'passed' | 'failed' | 'skipped' | 'note'
+export type Paint = (role: Role, text: string) => string
+
+const plain: Paint = (_role, text) => text
+
+/** What the groups are about, in the order in which they are reported. */
+const SUBJECTS: Readonly<Record<string, string>> = {
+  DRV: 'what makes a driver a modern one',
+  ATTACH: 'any domain on any requester id, in any order',
+  BLOCK: 'a static domain in which everything faults',
+  IDENT: 'a domain in which every address is itself',
+  DETACH: 'leaving a domain is setting another one',
+  OWN: 'who may use a group\'s DMA',
+  GROUP: 'members follow their group; its default domain',
+  ROLL: 'what is left when something fails',
+  REL: 'how a device leaves',
+  DEFER: 'devices that must not be touched yet',
+  RESV: 'memory that devices use all the time',
+  RESET: 'a device in reset is blocked, and comes back',
+  PASID: 'any domain on any PASID; blocked removes it',
+  SVA: 'address spaces bound to devices',
+  MAP: 'what a mapping is',
+  UNMAP: 'how mappings go, and when hardware forgets them',
+  I2P: 'what a domain says of itself',
+}
+
+const of = (results: readonly Result[], status: Result['status']): Result[] => results.filter((each) => each.status === status)
+
+const groupLine = (group: string, results: readonly Result[], paint: Paint): string => {
+  const failed = of(results, 'failed').length
+  const passed = of(results, 'passed').length
+  const skipped = results.length - failed - passed
+  const mark = failed > 0 ? paint('failed', '✗') : passed > 0 ? paint('passed', '✓') : paint('skipped', '–')
+  const count = `${passed}${failed > 0 ? `, ${failed} failed` : ''}`
+  return `  ${group.padEnd(7)} ${mark} ${count.padStart(5)}  ${SUBJECTS[group] ?? ''}`
+    + (skipped > 0 ? paint('skipped', `  (${skipped} not declared)`) : '')
+}
+
+const failure = ({ statement, backend, title, reason }: Result, paint: Paint): string[] => [
+  '', `  ${paint('failed', '✗')} ${paint('title', statement)} on ${backend}`, `    ${title}`, `    ${reason ?? ''}`,
+]
+
+/** Why statements did not run, each reason once, with what it kept out. */
+const reasons = (results: readonly Result[], paint: Paint): string[] => {
+  const kept = new Map<string, Set<string>>()
+  for (const { reason = '', statement } of results.filter(({ status }) => status === 'not-declared' || status === 'unavailable')) {
+    kept.set(reason, (kept.get(reason) ?? new Set()).add(statement))
+  }
+  return [...kept].map(([reason, statements]) => {
+    const all = [...statements]
+    const groups = [...new Set(all.map(groupOf))].map((group) => {
+      const inside = all.filter((each) => groupOf(each) === group)
+      return inside.length === 1 ? (inside[0] as string) : `${group} (${inside.length})`
+    })
+    return paint('note', `  – ${reason}: ${groups.join(', ')}`)
+  })
+}
+
+const number = (value: number): string => value.toLocaleString('en-US')
+
+/** One driver's part of a report. */
+const driverPart = (driver: string, results: readonly Result[], paint: Paint): string[] => {
+  const [first] = results
+  const kinds = [...new Set(results.map(({ backend }) => backend))]
+  const groups = [...new Set(results.map(({ statement }) => groupOf(statement)))]
+  const skipped = reasons(results, paint)
+  return [
+    `${paint('title', driver)} · ${first?.profile ?? ''} · on the ${first?.machine ?? ''}, as ${kinds.length} ${kinds.length === 1 ? 'kind' : 'kinds'} of hardware:`,
+    ...kinds.map((kind) => {
+      const here = results.filter(({ backend }) => backend === kind)
+      const failed = of(here, 'failed').length
+      return `  ${failed > 0 ? paint('failed', '✗') : paint('passed', '✓')} ${kind}`
+    }),
+    '',
+    ...groups.map((group) => groupLine(group, results.filter(({ statement }) => groupOf(statement) === group), paint)),
+    ...(skipped.length > 0 ? ['', ...skipped] : []),
+    ...of(results, 'failed').flatMap((each) => failure(each, paint)),
+    '',
+  ]
+}
+
+/** The closing line is alone on its line, so that it can be counted. */
+export const closingLine = ({ passed, failed, skipped }: { readonly passed: number; readonly failed: number; readonly skipped: number }): string =>
+  `${passed} passed, ${failed} failed, ${skipped} skipped`
+
+export const renderText = ({ totals, results }: Report, paint: Paint = plain): string => [
+  ...[...new Set(results.map(({ driver }) => driver))].flatMap((driver) =>
+    driverPart(driver, results.filter((each) => each.driver === driver), paint)),
+  paint('note', `${number(totals.transitions)} transitions, ${number(totals.stores)} stores watched`),
+  closingLine(totals),
+  '',
+].join('\n')
+
+/** The table of mutants: which statement caught each, and how. */
+export const renderMutants = (results: readonly MutantResult[], paint: Paint = plain): string => {
+  const width = Math.max(...results.map(({ id }) => id.length))
+  const line = ({ id, title, breaks, caughtBy, caught }: MutantResult): string[] => {
+    const [first] = breaks as [string]
+    const why = caughtBy.find(({ statement }) => statement === first)
+    const others = caughtBy.length - (why === undefined ? 0 : 1)
+    const head = `  ${caught ? paint('passed', '✓') : paint('failed', '✗')} ${id.padEnd(width)}  ${first}${others > 0 ? ` and ${others} more` : ''}`
+    if (caught) return [head, paint('note', `    ${title}`)]
+    const strangers = caughtBy.filter(({ statement }) => !breaks.includes(statement)).map(({ statement }) => statement)
+    return [head, `    ${title}`,
+      why === undefined ? `    ${first} holds, and must not` : `    not expected to fail: ${strangers.join(', ')}`]
+  }
+  const parts = [['driver', 'Drivers, broken from outside'], ['variant', 'This driver, broken inside'], ['core', 'The core layer, broken']] as const
+  const caught = results.filter((each) => each.caught).length
+  return [
+    ...parts.flatMap(([part, title]) => {
+      const here = results.filter((each) => each.part === part)
+      return here.length === 0 ? [] : [paint('title', title), ...here.flatMap(line), '']
+    }),
+    `${caught} caught, ${results.length - caught} not caught`,
+    '',
+  ].join('\n')
+}

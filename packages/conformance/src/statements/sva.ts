@@ -1,0 +1,76 @@
+// SVA: address spaces bound to devices.
+import type { IommuOps } from '@iommu/core'
+import { check, refuses, same, succeeds } from '../check.js'
+import { createAddressSpace } from '../bench.js'
+import type { Bench } from '../bench.js'
+import { withoutPasids } from '../statement.js'
+import type { Statement } from '../statement.js'
+
+/** The driver with SVA domains that only count: these statements oblige the core, whatever the driver can do. */
+const countingSva = (ops: IommuOps): IommuOps => ({
+  ...ops,
+  domainAllocSva: (_device, addressSpace) => ({
+    kind: 'sva', owner: ops.owner, addressSpace, setDevPasid: () => undefined, free: () => undefined,
+  }),
+})
+
+const setters = (bench: Bench): typeof bench.trace.calls =>
+  bench.trace.calls.filter(({ op, domain }) => op === 'setDevPasid' && domain?.kind === 'sva')
+
+const narrow = (limit: number) => (ops: IommuOps): IommuOps => ({
+  ...countingSva(ops), maxPasids: (device) => (device.requesterId === 0x28 ? limit : ops.maxPasids?.(device) ?? 0),
+})
+
+export const svaStatements: readonly Statement[] = [
+  {
+    id: 'C-SVA-01', obliges: 'core', source: 'iommu-sva.c iommu_sva_bind_device', unless: withoutPasids,
+    says: 'a second bind of a device and an address space only counts, and an address space has one PASID for all devices',
+    run(t) {
+      const bench = t.bench({ alter: countingSva })
+      const { core } = bench
+      for (const device of bench.devices) core.probeDevice(device)
+      const [one, other] = bench.devices as [typeof bench.device, typeof bench.device]
+      const [space, stranger] = [createAddressSpace('a'), createAddressSpace('b')]
+      const first = core.bindSva(one, space)
+      const second = core.bindSva(one, space)
+      same('calls of two binds of one device', setters(bench).length, 1)
+      const elsewhere = core.bindSva(other, space)
+      same('the PASID on another device', elsewhere.pasid, first.pasid)
+      check(core.bindSva(one, stranger).pasid !== first.pasid, 'two address spaces share a PASID')
+      core.unbindSva(second)
+      check(core.group(one).pasids.has(first.pasid), 'the first of two unbinds removed the PASID')
+      core.unbindSva(first)
+      check(!core.group(one).pasids.has(first.pasid), 'the last unbind left the PASID')
+      check(core.group(other).pasids.has(first.pasid), 'the last unbind of one device removed the PASID of another')
+    },
+  },
+  {
+    id: 'C-SVA-02', obliges: 'core', source: 'iommu-sva.c iommu_sva_bind_device, iommu_alloc_mm_data', unless: withoutPasids,
+    says: 'an address space whose PASID is beyond a device is EOVERFLOW, no PASID left is ENOSPC, a slot that is taken EBUSY',
+    run(t) {
+      const bench = t.bench({ alter: narrow(3) })
+      const { core } = bench
+      for (const device of bench.devices) core.probeDevice(device)
+      const [wide, small] = bench.devices as [typeof bench.device, typeof bench.device]
+      const spaces = ['a', 'b', 'c', 'd'].map((name) => createAddressSpace(name))
+      const bonds = spaces.map((space) => core.bindSva(wide, space))
+      const beyond = bonds.findIndex(({ pasid }) => pasid >= 3)
+      const within = bonds.findIndex(({ pasid }) => pasid < 3)
+      refuses('an address space whose PASID is beyond the device', 'EOVERFLOW', () => core.bindSva(small, spaces[beyond] as typeof spaces[0]))
+      succeeds('one whose PASID is within', () => core.bindSva(small, spaces[within] as typeof spaces[0]))
+      const lone = t.bench({ alter: narrow(3) })
+      lone.core.probeDevice(lone.devices[1] as typeof small)
+      const only = lone.devices[1] as typeof small
+      lone.core.bindSva(only, createAddressSpace('a'))
+      lone.core.bindSva(only, createAddressSpace('b'))
+      refuses('a third address space on a device with two PASIDs', 'ENOSPC', () => lone.core.bindSva(only, createAddressSpace('c')))
+      const taken = t.bench({ alter: countingSva })
+      taken.core.probeDevice(taken.device)
+      const space = createAddressSpace('a')
+      const { pasid } = taken.core.bindSva(taken.device, space)
+      taken.core.probeDevice(taken.devices[1] as typeof small)
+      taken.core.attachPasid(taken.core.allocPaging(taken.devices[1] as typeof small, { pasid: true }), taken.devices[1] as typeof small, pasid)
+      refuses('a slot that a paging domain has', 'EBUSY', () => taken.core.bindSva(taken.devices[1] as typeof small, space))
+    },
+  },
+]
