@@ -43,6 +43,7 @@ export interface MutantResult {
 /** One mutant on one backend, not run yet. */
 export interface Trial {
   readonly id: string
+  readonly part: MutantResult['part']
   readonly run: () => MutantResult
 }
 
@@ -90,6 +91,7 @@ const opsTrial = (mutant: OpsMutant, backends: readonly Backend[], statements: r
   if (first === undefined) return []
   return [{
     id: mutant.id,
+    part: 'driver',
     run() {
       if (mutant.anywhere !== true) return judge(mutant, 'driver', broken(first, mutant), wholeCore, statements)
       let result: MutantResult | undefined
@@ -115,8 +117,9 @@ export const mutantTrials = (
       .filter(({ backend }) => (variant.on ?? [first.backend]).includes(backend))
       .map((backend): Trial => ({
         id: variant.id,
+        part: 'variant',
         run: () => judge(variant, 'variant', { ...backend, createDriver: variant.createDriver }, wholeCore, statements),
       }))),
-    ...cores.map((mutant): Trial => ({ id: mutant.id, run: () => judge(mutant, 'core', first, mutant.create, statements) })),
+    ...cores.map((mutant): Trial => ({ id: mutant.id, part: 'core', run: () => judge(mutant, 'core', first, mutant.create, statements) })),
   ]
 }

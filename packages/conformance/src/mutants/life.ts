@@ -90,7 +90,11 @@ export const lifeMutants: readonly OpsMutant[] = [
     }),
   },
   {
-    id: 'tires', title: 'the fifth attach of a paging domain to a device and all later ones are blocks', breaks: ['C-DRV-05'],
+    id: 'tires', title: 'the fifth attach of a paging domain to a device and all later ones are blocks',
+    breaks: [
+      'C-DRV-05', 'C-ATTACH-04', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-08', 'C-ATTACH-09', 'C-ATTACH-12', 'C-ATTACH-17',
+      'C-IDENT-05', 'C-ROLL-03',
+    ],
     alter: (ops, setup) => {
       const attaches = new Map<Device, number>()
       return alterPaging((domain) => ({

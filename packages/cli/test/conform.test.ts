@@ -1,0 +1,91 @@
+// conform: what it prints, what it refuses, and how reports are put together.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { iommu as command } from './command.js'
+
+const iommu = (...argv: string[]): ReturnType<typeof command> => command(argv)
+
+let folder = ''
+beforeAll(() => { folder = mkdtempSync(join(tmpdir(), 'conform-')) })
+afterAll(() => rmSync(folder, { recursive: true }))
+
+describe('conform', () => {
+  test('prints a line for each group and a closing line that can be counted', async () => {
+    const { code, stdout, stderr } = await iommu('conform', 'driver-intel-vtd', '--only', 'detach')
+    expect(code).toBe(0)
+    expect(stderr).toBe('')
+    expect(stdout).toContain('  DETACH  ✓    39  leaving a domain is setting another one\n')
+    expect(stdout.endsWith('\n39 passed, 0 failed, 0 skipped\n')).toBe(true)
+  })
+
+  test('names what a backend does not declare, and counts it as skipped', async () => {
+    const { stdout } = await iommu('conform', 'driver-intel-vtd', '--only', 'C-PASID-01')
+    expect(stdout).toContain('– not declared: PASIDs: C-PASID-01')
+    expect(stdout.endsWith('\n6 passed, 0 failed, 7 skipped\n')).toBe(true)
+  })
+
+  test('--json has a result for each statement and backend', async () => {
+    const { stdout } = await iommu('conform', 'driver-intel-vtd', '--only', 'C-DETACH-01', '--json')
+    const { schema, totals, results } = JSON.parse(stdout) as { schema: string; totals: object; results: object[] }
+    expect(schema).toBe('iommu.conform/1')
+    expect(totals).toMatchObject({ passed: 13, failed: 0, skipped: 0 })
+    expect(results[0]).toMatchObject({
+      driver: 'driver-intel-vtd', backend: 'scalable mode', profile: 'strict', machine: 'model',
+      statement: 'C-DETACH-01', status: 'passed',
+    })
+  })
+
+  test('shards are disjoint, and merge to the whole', async () => {
+    const parts = await Promise.all(['1/2', '2/2'].map((shard) =>
+      iommu('conform', 'driver-intel-vtd', '--only', 'C-DETACH-01', '--shard', shard, '--json')))
+    const files = parts.map(({ stdout }, index) => {
+      const file = join(folder, `${index}.json`)
+      writeFileSync(file, stdout)
+      return file
+    })
+    const whole = JSON.parse((await iommu('conform', 'driver-intel-vtd', '--only', 'C-DETACH-01', '--json')).stdout) as { totals: object }
+    const merged = JSON.parse((await iommu('conform', '--merge', ...files, '--json')).stdout) as { totals: object }
+    expect(merged.totals).toEqual(whole.totals)
+  })
+
+  test('a report with a failure exits with 1 and shows which statement failed, and how', async () => {
+    const file = join(folder, 'failed.json')
+    writeFileSync(file, JSON.stringify({
+      schema: 'iommu.conform/1',
+      totals: { passed: 0, failed: 1, skipped: 0, stores: 1, transitions: 1 },
+      results: [{
+        driver: 'd', backend: 'b', profile: 'strict', machine: 'model', statement: 'C-BLOCK-02', title: 'says', status: 'failed', reason: 'found 0x1000',
+      }],
+    }))
+    const { code, stdout } = await iommu('conform', '--merge', file)
+    expect(code).toBe(1)
+    expect(stdout).toContain('✗ C-BLOCK-02 on b\n    says\n    found 0x1000\n')
+    expect((await iommu('conform', '--merge', file, '--reporter', 'junit')).stdout).toContain('<failure message="found 0x1000"/>')
+    expect((await iommu('conform', '--merge', file, '--reporter', 'tap')).stdout).toContain('not ok 1 - C-BLOCK-02 d, b: says')
+  })
+
+  test.each([
+    [['driver-intel-vtt'], 'there is no driver "driver-intel-vtt"; did you mean driver-intel-vtd?; iommu drivers lists those that are here'],
+    [['./nowhere'], './nowhere, driver: expected a module, or a folder with dist/backends.js, found nothing'],
+    [['--only', 'C-NONE-01'], 'there is no statement or group "C-NONE-01"'],
+    [['--shard', '3/2'], '--shard 3/2: expected i/n with 1 <= i <= n'],
+    [['--reporter', 'xml'], 'there is no reporter "xml"; there are text, junit, tap'],
+    [['--machine', 'qemu'], 'there is no machine "qemu" yet; there is model'],
+    [['--merge', 'nowhere.json'], 'nowhere.json, file: expected a report of iommu conform --json, found no such file'],
+  ])('refuses %j in one sentence', async (argv, sentence) => {
+    const { code, stdout, stderr } = await iommu('conform', ...argv)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toContain(sentence)
+    expect(stderr.trim().split('\n')).toHaveLength(1)
+  })
+
+  test('a module that is no driver is refused with what was expected of it', async () => {
+    const file = join(folder, 'none.mjs')
+    writeFileSync(file, 'export const backends = 5\n')
+    const { code, stderr } = await iommu('conform', file)
+    expect(code).toBe(2)
+    expect(stderr).toContain('export "backends": expected a list of backends (createMachine, createDriver, ...), found number')
+  })
+})
