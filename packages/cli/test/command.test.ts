@@ -27,7 +27,7 @@ describe('help', () => {
     expect([verb.name, verb.summary]).toEqual([name, summaries[name]])
   })
 
-  test.each(['', 'decode', 'encode', 'inspect', 'walk', 'explain', 'drivers'])(
+  test.each(['', 'decode', 'encode', 'inspect', 'walk', 'reproduce', 'explain', 'drivers'])(
     'help %s fits 80 columns',
     async (name) => {
       const { stdout } = await iommu(name === '' ? ['help'] : ['help', name])
@@ -68,6 +68,7 @@ describe('mistakes are told in one sentence, with exit code 2', () => {
       'iommu inspect: /nowhere, the source: expected a capture folder with meta.json, registers.json, tables.json and tables.bin, found nothing there',
     ],
     [['inspect', capture('..')], 'meta.json: expected a file of the capture, found no such file'],
+    [['reproduce'], 'iommu reproduce: expected one capture folder'],
     [['walk', legacy, '--rid', '00:04.0'], 'iommu walk: expected a capture folder, --rid and --iova'],
     [
       ['walk', legacy, '--rid', '00:09.0', '--iova', '0'],

@@ -439,7 +439,7 @@ describe('drivers', () => {
     expect(schema).toBe('iommu.drivers/1')
     expect(drivers[0]).toMatchObject({
       name: 'driver-intel-vtd', hardware: 'Intel VT-d, scalable mode', contract: 1,
-      kinds: ['scalable mode', 'scalable mode, caching mode', 'scalable mode, walker does not snoop', 'scalable mode, no pass-through'],
+      kinds: ['scalable mode', 'scalable mode, caching mode', 'scalable mode, no pass-through'],
       supports: { maxPasids: 0x100000, paging: { rid: true, pasid: true }, identity: { rid: true, pasid: true } },
     })
     expect(drivers.find(({ hardware }) => hardware === 'Intel VT-d, legacy mode')).toMatchObject({

@@ -1,5 +1,5 @@
 // A backend: what the suite is handed. It imports no driver.
-import type { Core, CoreOptions, IommuOps } from '@iommu/core'
+import type { AddressSpace, Core, CoreOptions, IommuOps } from '@iommu/core'
 import type { EndpointCapabilities, TestMachine } from '@iommu/hardware'
 
 /** What a machine of a case must have. */
@@ -14,6 +14,17 @@ export interface MachineSetup {
 /** What a driver is told at its creation besides its machines. */
 export interface DriverSetup {
   readonly warn: (sentence: string) => void
+}
+
+/** A process's memory on the CPU's side, with tables in the machine's memory that hardware can walk. */
+export interface TestAddressSpace {
+  readonly space: AddressSpace
+  /** Maps one smallest page, as the CPU does: nobody is told. */
+  map(address: bigint, physical: bigint): void
+  /** Unmaps one, and tells those who share the tables. */
+  unmap(address: bigint): void
+  /** The process exits: those who share the tables are told, and then the tables are gone. */
+  end(): void
 }
 
 /** One driver on one kind of hardware. Each call makes something new. */
@@ -36,6 +47,8 @@ export interface Backend {
    * of unit 0 that devices of unit 1 cannot take. Absent: nothing is incompatible inside this backend.
    */
   readonly incompatibleFormat?: string
+  /** Makes an address space of the machine's CPU. Absent: SVA is not checked. */
+  readonly createAddressSpace?: (machine: TestMachine, name: string) => TestAddressSpace
   /** Ids taken for domains on a machine (domain ids, ASIDs, contexts), for leak checks. Absent: not visible. */
   readonly idsInUse?: (ops: IommuOps) => number
 }

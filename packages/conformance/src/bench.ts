@@ -3,7 +3,7 @@ import { createGather } from '@iommu/core'
 import type { Access, AddressSpace, Core, CoreOptions, Device, Domain, IommuOps, PagingDomain } from '@iommu/core'
 import { outcomeKey } from '@iommu/hardware'
 import type { DmaRequest, EndpointCapabilities, HardwareEvent, TestMachine } from '@iommu/hardware'
-import type { Backend, CreateCore } from './backend.js'
+import type { Backend, CreateCore, TestAddressSpace } from './backend.js'
 import { fail } from './check.js'
 import { traceOps } from './trace.js'
 import type { Trace } from './trace.js'
@@ -44,6 +44,8 @@ export interface Bench {
   /** The driver probes the devices, without the core layer. */
   probe(...devices: readonly Device[]): void
   paging(device: Device, format?: string, pasid?: boolean): PagingDomain
+  /** An address space of the machine's CPU; undefined where the backend makes none. */
+  addressSpace(name: string): TestAddressSpace | undefined
   /** Maps one run of the domain's smallest pages, and syncs. */
   map(domain: PagingDomain, iova: bigint, physical: bigint, pages?: number, access?: Access): void
   unmap(domain: PagingDomain, iova: bigint, pages?: number): bigint
@@ -129,6 +131,7 @@ export const createBench = (backend: Backend, createCore: CreateCore, options: B
       if (allocate === undefined) return fail('the driver allocates no paging domains')
       return allocate(device, { ...(format === undefined ? {} : { format }), ...(pasid === true ? { pasid } : {}) })
     },
+    addressSpace: (name) => backend.createAddressSpace?.(machine, name),
     map(domain, iova, physical, pages = 1, access = READ_WRITE) {
       const size = domain.pageSizes & -domain.pageSizes
       const { mapped, error } = domain.mapPages(iova, physical, size, pages, access)

@@ -1,5 +1,5 @@
 // The conformance suite.
-export type { Backend, CreateCore, DriverSetup, MachineSetup } from './backend.js'
+export type { Backend, CreateCore, DriverSetup, MachineSetup, TestAddressSpace } from './backend.js'
 export type { Bench, BenchOptions, DeviceSpec, Point } from './bench.js'
 export { StatementFailed } from './check.js'
 export { mutantTrials } from './judge.js'

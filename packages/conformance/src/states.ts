@@ -1,5 +1,6 @@
 // The states that a translation point can be put in, each with what a DMA must then meet.
 import type { Device, Domain, PagingDomain } from '@iommu/core'
+import type { TestAddressSpace } from './backend.js'
 import type { Answer, Bench } from './bench.js'
 
 /** Addresses that every paging state maps, and one that none maps. */
@@ -33,6 +34,27 @@ export const pagingState = (
   }
 }
 
+/** A process's tables, with the same two pages mapped; undefined where backend or driver have none. */
+export const svaState = (bench: Bench, device: Device, number: number): (State & { readonly cpu: TestAddressSpace }) | undefined => {
+  const cpu = bench.ops.manifest.sva.pasid ? bench.addressSpace(`process ${number}`) : undefined
+  const domain = cpu && bench.ops.domainAllocSva?.(device, cpu.space)
+  if (cpu === undefined || domain === undefined) return undefined
+  MAPPED.forEach((iova, index) => cpu.map(iova, physicalOf(number, index)))
+  return {
+    cpu,
+    name: `SVA #${number}`,
+    domain,
+    expected: (address) => {
+      const index = (MAPPED as readonly bigint[]).indexOf(address)
+      return index < 0 ? 'blocked' : physicalOf(number, index)
+    },
+  }
+}
+
+/** Two processes on PASIDs: on VT-d they share a domain id with each other and with identity. */
+const svaStates = (bench: Bench, device: Device, where: 'rid' | 'pasid'): State[] =>
+  (where === 'rid' ? [] : [20, 21].flatMap((number) => svaState(bench, device, number) ?? []))
+
 export const blockedState = (bench: Bench): State => ({ name: 'blocked', domain: bench.blocked, expected: () => 'blocked' })
 
 export const identityState = (bench: Bench): State => ({ name: 'identity', domain: bench.identity, expected: (address) => address })
@@ -46,6 +68,7 @@ export const someStates = (bench: Bench, device: Device, where: 'rid' | 'pasid' 
     ...(manifest.identity[where] ? [identityState(bench)] : []),
     ...manifest.formats.map((format, index) => pagingState(bench, device, index, format, where === 'pasid')),
     ...(first === undefined ? [] : [pagingState(bench, device, manifest.formats.length, first, where === 'pasid')]),
+    ...svaStates(bench, device, where),
   ]
 }
 
@@ -59,5 +82,6 @@ export const allStates = (bench: Bench, device: Device, where: 'rid' | 'pasid' =
       pagingState(bench, device, index * 2, format, where === 'pasid'),
       pagingState(bench, device, index * 2 + 1, format, where === 'pasid'),
     ]),
+    ...svaStates(bench, device, where),
   ]
 }

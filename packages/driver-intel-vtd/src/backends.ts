@@ -2,6 +2,8 @@
 import type { IommuOps } from '@iommu/core'
 import { PhysicalMemory } from '@iommu/hardware'
 import type { EndpointCapabilities, TestMachine } from '@iommu/hardware'
+import { createCpuAddressSpace } from './cpu-address-space.js'
+import type { CpuAddressSpace } from './cpu-address-space.js'
 import { createIntelVtd } from './driver.js'
 import type { IntelVtd, VtdOptions } from './driver.js'
 import { createVtdMachine, defaultProfile } from './model/index.js'
@@ -21,6 +23,7 @@ export interface VtdBackend {
     readonly first?: TestMachine
   }): TestMachine
   createDriver(machines: readonly TestMachine[], setup: { readonly warn: (sentence: string) => void }): IommuOps
+  createAddressSpace(machine: TestMachine, name: string): CpuAddressSpace
   idsInUse(ops: IommuOps): number
 }
 
@@ -53,6 +56,7 @@ const backend = (
       ...(first?.memory instanceof PhysicalMemory ? { memory: first.memory } : {}),
     }),
     createDriver: (machines, { warn }) => driverOver(machines, warn, whole.hostAddressBits),
+    createAddressSpace: (machine, name) => createCpuAddressSpace(machine, name, whole.hostAddressBits),
     idsInUse: (ops) => (isVtd(ops) ? ops.domainIdsInUse() : 0),
   }
 }

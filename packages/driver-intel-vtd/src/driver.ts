@@ -10,6 +10,7 @@ import { createBlockedDomain } from './domains/blocked.js'
 import { choosePagingFormat } from './domains/formats.js'
 import { createIdentityDomain } from './domains/identity.js'
 import { createPagingDomain } from './domains/paging.js'
+import { createSvaDomain } from './domains/sva.js'
 import { declare } from './manifest.js'
 import { readFaults } from './programming/faults.js'
 import type { FaultReport } from './programming/faults.js'
@@ -112,6 +113,8 @@ export const createIntelVtd = (machine: Machine, options: VtdOptions): IntelVtd 
       }
       return createPagingDomain(driver, choosePagingFormat(unit, format))
     },
+
+    domainAllocSva: (device, space) => createSvaDomain(driver, driver.stateOf(device).unit, space),
 
     probeDevice(device) {
       if (states.has(device)) throw new IommuError('EBUSY', 'the device has been probed already', { device: device.name })

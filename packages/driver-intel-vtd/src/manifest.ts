@@ -3,6 +3,7 @@ import { CONTRACT } from '@iommu/core'
 import type { Manifest } from '@iommu/core'
 import { formatNames } from './domains/formats.js'
 import { hasIdentity } from './domains/identity.js'
+import { svaObstacle } from './domains/sva.js'
 import type { Unit } from './unit.js'
 
 /** The declaration of a driver over these units; the first one's formats and PASIDs. */
@@ -20,7 +21,7 @@ export const declare = (units: readonly Unit[]): Manifest => {
     blocked: everywhere,
     identity: identity ? everywhere : { rid: false, pasid: false },
     paging: everywhere,
-    sva: { rid: false, pasid: false },
+    sva: { rid: false, pasid: svaObstacle(unit, 4) === undefined },
     maxPasids,
     pasidsOutliveBlockedRid: pasids,
     standInBlocks: true,

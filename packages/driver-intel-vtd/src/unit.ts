@@ -40,6 +40,10 @@ export interface Unit {
   contextEntry(source: number): bigint
 }
 
+/** Whether walks of page tables snoop: the two modes have a bit each. */
+export const pagesSnooped = ({ coherent, scalableWalkCoherent }: Capabilities, scalable: boolean): boolean =>
+  scalable ? scalableWalkCoherent : coherent
+
 const createDomainIds = (limit: number): DomainIds => {
   const used = new Set<number>()
   return {
@@ -117,7 +121,7 @@ export const takeOver = (machine: Machine, index: number, options: UnitOptions):
     scalable,
     hostAddressBits,
     coherent,
-    pagesCoherent: scalable ? capabilities.scalableWalkCoherent : coherent,
+    pagesCoherent: pagesSnooped(capabilities, scalable),
     queue,
     programming,
     domainIds: createDomainIds(capabilities.domainIds),

@@ -1,8 +1,9 @@
 // The driver against a unit that misbehaves, and the faults that the model reports for tables gone wrong.
 import { describe, expect, test } from 'vitest'
 import { errorCode } from '@iommu/core'
-import type { Device, PagingDomain } from '@iommu/core'
+import type { Device, PagingDomain, SvaDomain } from '@iommu/core'
 import type { DmaRequest } from '@iommu/hardware'
+import { createCpuAddressSpace } from '../src/cpu-address-space.js'
 import { createIntelVtd } from '../src/index.js'
 import type { IntelVtd } from '../src/index.js'
 import { createVtdMachine } from '../src/model/index.js'
@@ -217,6 +218,42 @@ describe('faults in scalable mode', () => {
     const { machine, driver } = made()
     for (const requesterId of [0x28, 0x30]) driver.probeDevice({ name: `${requesterId}`, requesterId })
     expect([code(machine, read(0n, { source: 0x30, pasid: 0x5000 })), code(machine, read(0n, { source: 0x28, pasid: 1 }))]).toEqual([0x46, 0x45])
+  })
+})
+
+describe('SVA', () => {
+  test('shares domain id 1 with identity, and is told apart by its PASID', () => {
+    const { machine, driver } = made()
+    driver.identityDomain?.attachDev(device, undefined)
+    const cpu = createCpuAddressSpace(machine, 'process', 46)
+    cpu.map(0x10_0000n, 0x90_0000n)
+    const domain = driver.domainAllocSva?.(device, cpu.space) as SvaDomain
+    domain.setDevPasid(device, 7, undefined)
+    expect(machine.dma(read(0x10_0000n, { pasid: 7 }))).toMatchObject({ address: 0x90_0000n, tag: 'domain 1 PASID 7' })
+    expect(machine.dma(read(0x10_0000n))).toMatchObject({ address: 0x10_0000n, tag: 'domain 1 PASID 0' })
+    cpu.unmap(0x10_0000n)
+    expect(code(machine, read(0x10_0000n, { pasid: 7 }))).toBe(0x71)
+    expect(code(machine, read(0x10_0000n, { pasid: 7, privileged: true }))).toBe(0x5d)
+  })
+  test('an exited process leaves an entry whose faults are not recorded, until the PASID is removed', () => {
+    const { machine, driver } = made()
+    const cpu = createCpuAddressSpace(machine, 'process', 46)
+    const domain = driver.domainAllocSva?.(device, cpu.space) as SvaDomain
+    domain.setDevPasid(device, 7, undefined)
+    cpu.end()
+    expect(machine.dma(read(0n, { pasid: 7 }))).toMatchObject({ fault: { code: 0x59, recorded: false } })
+    driver.blockedDomain?.setDevPasid?.(device, 7, domain)
+    expect(machine.dma(read(0n, { pasid: 7 }))).toMatchObject({ fault: { code: 0x59, recorded: true } })
+  })
+  test.each([
+    [{ coherent: false }, 'the unit\'s page walks do not snoop'],
+    [{ firstStage: false }, 'the unit has no first stage on PASIDs'],
+    [{ scalable: false, levels: [3, 4] as const }, 'the unit has no first stage on PASIDs'],
+  ])('is refused on %j', (profile, why) => {
+    const { machine, driver } = made(profile)
+    const { space } = createCpuAddressSpace(machine, 'process', 46)
+    expect(() => driver.domainAllocSva?.(device, space)).toThrow(`EOPNOTSUPP: ${why}`)
+    expect(driver.manifest.sva).toEqual({ rid: false, pasid: false })
   })
 })
 

@@ -9,6 +9,7 @@ export const verbs = {
   encode: () => import('./encode.js'),
   inspect: () => import('./inspect.js'),
   walk: () => import('./walk.js'),
+  reproduce: () => import('./reproduce.js'),
   explain: () => import('./explain.js'),
   drivers: () => import('./drivers.js'),
 } as const satisfies Readonly<Record<string, Load>>
@@ -22,6 +23,7 @@ export const summaries: Readonly<Record<VerbName, string>> = {
   encode: 'fields as an entry\'s words: iommu encode vtd.pasid P=1 PGTT=2',
   inspect: 'what recorded tables make of every device',
   walk: 'one DMA through recorded tables, step by step',
+  reproduce: 'recorded entries, written again by the driver and compared',
   explain: 'a fault line, a whole dmesg (-), a field or a fault code',
   drivers: 'the drivers that are here, and what they declare',
 }

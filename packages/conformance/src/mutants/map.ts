@@ -64,7 +64,7 @@ export const mapMutants: readonly OpsMutant[] = [
       'C-MAP-08', 'C-ATTACH-04', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-10', 'C-ATTACH-11', 'C-ATTACH-12',
       'C-ATTACH-17', 'C-BLOCK-05', 'C-BLOCK-06', 'C-IDENT-05', 'C-ROLL-03', 'C-REL-05', 'C-RESV-01', 'C-RESV-02',
       'C-RESV-03', 'C-RESET-01', 'C-RESET-04', 'C-PASID-03', 'C-PASID-04', 'C-PASID-05', 'C-PASID-06', 'C-PASID-09',
-      'C-PASID-12', 'C-PASID-13', 'C-UNMAP-06',
+      'C-PASID-12', 'C-PASID-13', 'C-UNMAP-06', 'C-TLB-01',
     ],
     alter: alterPaging((domain) => {
       let attached = false
@@ -102,7 +102,7 @@ export const mapMutants: readonly OpsMutant[] = [
     })),
   },
   {
-    id: 'unmap-not-flushed', title: 'the sync after an unmap flushes nothing', breaks: ['C-UNMAP-03', 'C-PASID-11', 'C-UNMAP-02', 'C-UNMAP-04'],
+    id: 'unmap-not-flushed', title: 'the sync after an unmap flushes nothing', breaks: ['C-UNMAP-03', 'C-PASID-11', 'C-UNMAP-02', 'C-UNMAP-04', 'C-TLB-01'],
     alter: alterPaging(() => ({ iotlbSync: gatherReset })),
   },
   {

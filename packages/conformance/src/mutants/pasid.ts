@@ -31,7 +31,7 @@ export const pasidMutants: readonly OpsMutant[] = [
     }),
   },
   {
-    id: 'pasid-absent-refused', title: 'blocking a PASID on which nothing is set is refused', breaks: ['C-PASID-06', 'C-PASID-03', 'C-PASID-04'], where: withPasids,
+    id: 'pasid-absent-refused', title: 'blocking a PASID on which nothing is set is refused', breaks: ['C-PASID-06', 'C-PASID-03', 'C-PASID-04', 'C-SVA-04'], where: withPasids,
     alter: (ops, setup) => {
       const live = new Set<string>()
       const key = (device: Device, pasid: number): string => `${device.name}/${pasid}`
@@ -83,6 +83,25 @@ export const pasidMutants: readonly OpsMutant[] = [
         machines[device.unit ?? 0]?.endpoint(device.requesterId).config.enable('ats')
         ops.probeFinalize?.(device)
       },
+    }),
+  },
+  {
+    id: 'sva-not-told', title: 'an SVA domain does not listen to its process', breaks: ['C-SVA-03', 'C-SVA-04'],
+    where: ({ sva }) => sva.pasid,
+    alter: (ops) => (ops.domainAllocSva === undefined ? ops : {
+      ...ops,
+      domainAllocSva: (device, space) =>
+        (ops.domainAllocSva as NonNullable<typeof ops.domainAllocSva>)(device, { ...space, subscribe: () => () => undefined }),
+    }),
+  },
+  {
+    id: 'sva-outlives-process', title: 'an SVA domain goes on after its process has exited', breaks: ['C-SVA-04'],
+    where: ({ sva }) => sva.pasid,
+    alter: (ops) => (ops.domainAllocSva === undefined ? ops : {
+      ...ops,
+      domainAllocSva: (device, space) => (ops.domainAllocSva as NonNullable<typeof ops.domainAllocSva>)(device, {
+        ...space, subscribe: (listener) => space.subscribe({ invalidate: (start, end) => listener.invalidate(start, end), release: () => undefined }),
+      }),
     }),
   },
   {

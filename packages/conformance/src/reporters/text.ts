@@ -27,6 +27,7 @@ const SUBJECTS: Readonly<Record<string, string>> = {
   SVA: 'address spaces bound to devices',
   MAP: 'what a mapping is',
   UNMAP: 'how mappings go, and when hardware forgets them',
+  TLB: 'a flush takes its own domain, and leaves others',
   I2P: 'what a domain says of itself',
 }
 

@@ -1,6 +1,6 @@
 // ROLL: what a group and its members have after something failed.
 import type { Device, Domain } from '@iommu/core'
-import { check, outcomeOf, refuses, same, succeeds } from '../check.js'
+import { check, fail, outcomeOf, refuses, same, succeeds } from '../check.js'
 import type { Bench } from '../bench.js'
 import { pagingState, PROBED, someStates } from '../states.js'
 import type { Case, Statement } from '../statement.js'
@@ -17,6 +17,75 @@ const middleRefuses = (t: Case): { bench: Bench; from: Domain; to: Domain; membe
   core.attachGroup(from, core.group(device))
   bench.trace.clear()
   return { bench, from, to, members: devices }
+}
+
+/** Something that needs memory: made on a bench, called, and cleaned up after, whether or not the call succeeded. */
+type Operation = (bench: Bench, turn: number) => { readonly call: () => void; readonly cleanUp: () => void }
+
+const operations = ({ manifest }: Case): (readonly [string, Operation])[] => [
+  ['probing a device', (bench) => {
+    let probed = false
+    const device = bench.devices[1] as Device
+    return {
+      call: () => {
+        bench.ops.probeDevice(device)
+        probed = true
+      },
+      cleanUp: () => {
+        if (probed) bench.ops.releaseDevice?.(device)
+      },
+    }
+  }],
+  ...manifest.formats.flatMap((format): (readonly [string, Operation])[] => [
+    [`allocating a ${format} domain`, (bench) => {
+      let made: ReturnType<Bench['paging']> | undefined
+      return { call: () => { made = bench.paging(bench.device, format) }, cleanUp: () => made?.free() }
+    }],
+    [`mapping into a ${format} domain`, (bench) => {
+      const domain = bench.paging(bench.device, format)
+      return {
+        // Two pages on both sides of a table's end.
+        call: () => bench.map(domain, 0x3f_f000n, 0x80_0000n, 2),
+        cleanUp: () => domain.free(),
+      }
+    }],
+    ...(manifest.maxPasids === 0 ? [] : [[`setting a ${format} domain on a PASID`, (bench: Bench, turn: number) => {
+      const domain = bench.paging(bench.device, format, true)
+      // Each turn takes another PASID table; the one of a turn that succeeded stays with the device.
+      const pasid = 0x4000 + turn * 0x100
+      return {
+        call: () => domain.setDevPasid?.(bench.device, pasid, undefined),
+        cleanUp: () => {
+          bench.blocked.setDevPasid?.(bench.device, pasid, domain)
+          domain.free()
+        },
+      }
+    }] as const]),
+  ]),
+]
+
+/** Makes the first, second, ... allocation of an operation fail, until it needs no further one. */
+const everyAllocation = (t: Case, what: string, operation: Operation): number => {
+  for (let n = 1; n <= 64; n++) {
+    const bench = t.bench()
+    bench.probe(bench.device)
+    const { machine } = bench
+    // Once through, so that what stays for good (a bus's table) is there.
+    const first = operation(bench, 0)
+    first.call()
+    first.cleanUp()
+    const held = (): string => `${machine.memory.pages.live} pages, ${t.backend.idsInUse?.(bench.ops) ?? 0} ids`
+    const before = held()
+    const { call, cleanUp } = operation(bench, n)
+    machine.fail.allocation(n)
+    const code = outcomeOf(call)
+    machine.fail.allocation(undefined)
+    if (code === 'ok') return n - 1
+    same(`${what} without its allocation ${n}`, code, 'ENOMEM')
+    cleanUp()
+    same(`${what}: what is held after allocation ${n} failed`, held(), before)
+  }
+  return fail(`${what} goes on allocating`)
 }
 
 export const rollbackStatements: readonly Statement[] = [
@@ -90,7 +159,7 @@ export const rollbackStatements: readonly Statement[] = [
   },
   {
     id: 'C-ROLL-05', obliges: 'driver', source: 'amd/iommu.c attach_device',
-    says: 'failed attaches leak nothing: no table page, and no id',
+    says: 'what fails leaks nothing: no table page, and no id, whichever allocation it was that failed',
     run(t) {
       const bench = t.bench()
       bench.probe(bench.device)
@@ -110,6 +179,8 @@ export const rollbackStatements: readonly Statement[] = [
           }
         }
       }
+      const failed = operations(t).reduce((sum, [what, operation]) => sum + everyAllocation(t, what, operation), 0)
+      check(failed > 0, 'nothing took memory: the failures did not reach the driver')
     },
   },
 ]

@@ -1,8 +1,9 @@
 // SVA: address spaces bound to devices.
-import type { IommuOps } from '@iommu/core'
-import { check, refuses, same, succeeds } from '../check.js'
+import type { IommuOps, Manifest } from '@iommu/core'
+import { check, fail, refuses, same, succeeds } from '../check.js'
 import { createAddressSpace } from '../bench.js'
 import type { Bench } from '../bench.js'
+import { MAPPED, PROBED, svaState, UNMAPPED } from '../states.js'
 import { withoutPasids } from '../statement.js'
 import type { Statement } from '../statement.js'
 
@@ -20,6 +21,11 @@ const setters = (bench: Bench): typeof bench.trace.calls =>
 const narrow = (limit: number) => (ops: IommuOps): IommuOps => ({
   ...countingSva(ops), maxPasids: (device) => (device.requesterId === 0x28 ? limit : ops.maxPasids?.(device) ?? 0),
 })
+
+const withoutSva = ({ sva }: Manifest): string | undefined => (sva.pasid ? undefined : 'not declared: SVA')
+
+const processOn = (bench: Bench, number = 22): NonNullable<ReturnType<typeof svaState>> =>
+  svaState(bench, bench.device, number) ?? fail('SVA is declared, and the backend makes no address spaces')
 
 export const svaStatements: readonly Statement[] = [
   {
@@ -71,6 +77,52 @@ export const svaStatements: readonly Statement[] = [
       taken.core.probeDevice(taken.devices[1] as typeof small)
       taken.core.attachPasid(taken.core.allocPaging(taken.devices[1] as typeof small, { pasid: true }), taken.devices[1] as typeof small, pasid)
       refuses('a slot that a paging domain has', 'EBUSY', () => taken.core.bindSva(taken.devices[1] as typeof small, space))
+    },
+  },
+  {
+    id: 'C-SVA-03', obliges: 'driver', source: 'iommu.h; mmu_notifier arch_invalidate_secondary_tlbs', unless: withoutSva,
+    says: 'a PASID bound to an address space answers as the CPU\'s tables do, and forgets a page before its unmap returns',
+    run(t) {
+      const bench = t.bench()
+      bench.probe(...bench.devices)
+      const state = processOn(bench)
+      const points = bench.devices.map((device) => ({ device, pasid: 9 }))
+      for (const { device, pasid } of points) state.domain.setDevPasid?.(device, pasid, undefined)
+      for (const point of points) {
+        for (const address of PROBED) bench.expect('a process\'s page', point, address, state.expected(address))
+        for (const address of MAPPED) bench.dma(point, address)
+      }
+      state.cpu.map(UNMAPPED, 0x95_0000n)
+      for (const point of points) bench.expect('a page mapped later', point, UNMAPPED, 0x95_0000n)
+      state.cpu.unmap(MAPPED[0])
+      for (const point of points) {
+        bench.expect('an unmapped page', point, MAPPED[0], 'blocked')
+        bench.expect('a page beside it', point, MAPPED[1], state.expected(MAPPED[1]))
+      }
+    },
+  },
+  {
+    id: 'C-SVA-04', obliges: 'driver', source: 'iommu-sva; mmu_notifier release', unless: withoutSva,
+    says: 'when the process exits DMA to its PASIDs faults before its tables go, and the PASID can be used again',
+    run(t) {
+      const bench = t.bench()
+      bench.probe(bench.device)
+      const point = { device: bench.device, pasid: 9 }
+      const state = processOn(bench)
+      state.domain.setDevPasid?.(bench.device, 9, undefined)
+      for (const address of MAPPED) bench.dma(point, address)
+      const stop = bench.machine.observe(({ kind }) => {
+        if (kind === 'free') bench.expectBlocked('a PASID while the tables of its process go', point)
+      })
+      state.cpu.end()
+      stop()
+      bench.expectBlocked('a PASID whose process has exited', point)
+      refuses('a process that has exited', 'EINVAL', () => state.domain.setDevPasid?.(bench.device, 11, undefined))
+      bench.blocked.setDevPasid?.(bench.device, 9, state.domain)
+      state.domain.free?.()
+      const next = processOn(bench, 23)
+      next.domain.setDevPasid?.(bench.device, 9, undefined)
+      for (const address of PROBED) bench.expect('the next process', point, address, next.expected(address))
     },
   },
 ]

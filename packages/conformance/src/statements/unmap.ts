@@ -156,6 +156,30 @@ export const unmapStatements: readonly Statement[] = [
     },
   },
   {
+    id: 'C-TLB-01', obliges: 'driver', source: 'cache tags of the drivers',
+    says: 'a flush takes what its own domain had cached, on every point, and leaves other domains as they were',
+    run(t) {
+      for (const format of t.manifest.formats) {
+        const bench = t.bench()
+        bench.probe(...bench.devices)
+        const [one, other] = bench.devices as [typeof bench.device, typeof bench.device]
+        const [mine, yours] = [bench.paging(one, format), bench.paging(one, format)]
+        bench.map(mine, BASE, 0x90_0000n, 4)
+        bench.map(yours, BASE, 0xa0_0000n, 4)
+        mine.attachDev(one, undefined)
+        yours.attachDev(other, undefined)
+        for (const device of [one, other]) for (let page = 0n; page < 4n; page++) bench.dma({ device }, BASE + page * PAGE)
+        bench.unmap(mine, BASE, 2)
+        for (let page = 0n; page < 4n; page++) {
+          bench.expect(`${format}: its own`, { device: one }, BASE + page * PAGE, page < 2n ? 'blocked' : 0x90_0000n + page * PAGE)
+          bench.expect(`${format}: another domain's`, { device: other }, BASE + page * PAGE, 0xa0_0000n + page * PAGE)
+        }
+        mine.flushIotlbAll?.()
+        for (let page = 2n; page < 4n; page++) bench.expect(`${format}: after a flush of all`, { device: one }, BASE + page * PAGE, 0x90_0000n + page * PAGE)
+      }
+    },
+  },
+  {
     id: 'C-I2P-01', obliges: 'driver', source: 'iommu.h iova_to_phys',
     says: 'iovaToPhys answers what hardware answers, offset included, and nothing where nothing is mapped',
     run(t) {

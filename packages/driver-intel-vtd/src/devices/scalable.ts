@@ -1,9 +1,8 @@
 // Scalable mode: context entries point to one PASID directory; a device's points are its PASID entries.
-import { encode } from '@iommu/bits'
 import { IommuError } from '@iommu/core'
 import type { Device, Pasid } from '@iommu/core'
 import { frameAddress, frameOf } from '@iommu/hardware'
-import { pasidDirectoryEntry, scalableContextEntry } from '../tables/index.js'
+import { contextState, directoryWords } from '../domains/words.js'
 import type { Unit } from '../unit.js'
 import { absent, blockEntries, canAts, enabledTlbs, force, sourcesOf, switchEntries } from './state.js'
 import type { DeviceState, EntryPlace, PointState, Warn } from './state.js'
@@ -53,7 +52,7 @@ const createDirectory = (unit: Unit, pasidBits: number): Directory => {
       settle(table, 4096)
       memory.order()
       const at = address + BigInt(index * 8)
-      memory.store64(at, encode(pasidDirectoryEntry, { P: 1, SMPTBLPTR: table })[0] as bigint)
+      memory.store64(at, directoryWords(table)[0] as bigint)
       settle(at, 8)
       tables.set(index, table)
     },
@@ -81,12 +80,9 @@ export const probeScalable = (unit: Unit, device: Device, warn: Warn): DeviceSta
   }))
   const directory = createDirectory(unit, pasidBits)
   const noContext = absent(CONTEXT_WORDS)
-  const context: PointState = {
-    words: encode(scalableContextEntry, {
-      P: 1, PASIDDIRPTR: directory.address, PDTS: directory.sizeClass, PASIDE: maxPasids > 0 ? 1 : 0, DTE: ats ? 1 : 0,
-    }),
-    tag: undefined,
-  }
+  const context = contextState({
+    directory: directory.address, sizeClass: directory.sizeClass, pasids: maxPasids > 0, ats,
+  })
   try {
     directory.reserve(0)
     switchEntries(unit, contexts, noContext, context)

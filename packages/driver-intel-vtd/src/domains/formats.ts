@@ -34,6 +34,17 @@ const available = (capabilities: Capabilities, scalable: boolean): { name: strin
 /** Names of all formats of a unit, the one that it takes by itself first: first stage where there is one, as Linux. */
 export const formatNames = (unit: Unit): string[] => available(unit.capabilities, unit.scalable).map(({ name }) => name)
 
+/** The tables that a unit walks, as the driver writes them. */
+export const formatOf = (
+  stage: Stage, levels: Levels, { capabilities, hostAddressBits }: Pick<Unit, 'capabilities' | 'hostAddressBits'>,
+): { readonly format: Format; readonly leafShifts: LeafShifts } => {
+  const leafShifts = (stage === 'first' ? capabilities.firstStageLeaves : capabilities.secondStageLeaves) as LeafShifts
+  const format = stage === 'first'
+    ? firstStage({ levels: levels as 4 | 5, leafShifts, addressBits: hostAddressBits, noExecute: false })
+    : secondStage({ levels, leafShifts, addressBits: hostAddressBits, snoopControl: capabilities.snoopControl })
+  return { format, leafShifts }
+}
+
 /** Throws EOPNOTSUPP for a format that the unit does not have. */
 export const choosePagingFormat = (unit: Unit, name: string | undefined): ChosenFormat => {
   const all = available(unit.capabilities, unit.scalable)
@@ -41,15 +52,7 @@ export const choosePagingFormat = (unit: Unit, name: string | undefined): Chosen
   if (chosen === undefined) {
     throw new IommuError('EOPNOTSUPP', `the unit has no format ${name ?? 'at all'}; it has ${all.map((each) => each.name).join(', ') || 'none'}`)
   }
-  const { capabilities, hostAddressBits } = unit
-  const leafShifts = (chosen.stage === 'first' ? capabilities.firstStageLeaves : capabilities.secondStageLeaves) as LeafShifts
-  const format = chosen.stage === 'first'
-    ? firstStage({
-        levels: chosen.levels as 4 | 5, leafShifts, addressBits: hostAddressBits, noExecute: false,
-      })
-    : secondStage({
-        levels: chosen.levels, leafShifts, addressBits: hostAddressBits, snoopControl: capabilities.snoopControl,
-      })
+  const { leafShifts, format } = formatOf(chosen.stage, chosen.levels, unit)
   return { ...chosen, format, pageSizes: leafShifts.reduce((sizes, shift) => sizes | (1n << BigInt(shift)), 0n), unit }
 }
 

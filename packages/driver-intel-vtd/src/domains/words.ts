@@ -1,7 +1,8 @@
-// The words of each domain state, for a context entry in legacy mode and a PASID entry in scalable mode. Pure.
+// The words of each domain state, for a context entry in legacy mode and a PASID entry in scalable mode, and of what
+// leads to PASID entries. Pure.
 import { encode } from '@iommu/bits'
 import type { PointState } from '../devices/state.js'
-import { addressWidthOf, contextEntry, pasidEntry } from '../tables/index.js'
+import { addressWidthOf, contextEntry, pasidDirectoryEntry, pasidEntry, scalableContextEntry } from '../tables/index.js'
 import type { Capabilities } from '../tables/index.js'
 import { IDENTITY_DOMAIN_ID } from '../unit.js'
 
@@ -57,3 +58,28 @@ export const pagingState = ({ scalable, capabilities, ats }: WordFacts, table: T
     tag,
   }
 }
+
+/** An absent PASID entry whose faults are not recorded: what is left of an address space that has ended. */
+export const silentState = (): PointState => ({ words: encode(pasidEntry, { FPD: 1 }), tag: undefined })
+
+/** What decides a scalable-mode context entry. */
+export interface DirectoryFacts {
+  /** Address of the PASID directory. */
+  readonly directory: bigint
+  /** PDTS: the directory has 2^(PDTS+7) entries. */
+  readonly sizeClass: number
+  /** Whether requests with PASID are let through. */
+  readonly pasids: boolean
+  readonly ats: boolean
+}
+
+/** A scalable-mode context entry. It has no domain of its own, so requests without PASID are PASID 0's (RID_PASID). */
+export const contextState = ({ directory, sizeClass, pasids, ats }: DirectoryFacts): PointState => ({
+  words: encode(scalableContextEntry, {
+    P: 1, PASIDDIRPTR: directory, PDTS: sizeClass, PASIDE: pasids ? 1 : 0, DTE: ats ? 1 : 0,
+  }),
+  tag: undefined,
+})
+
+/** A PASID directory entry that leads to a table. */
+export const directoryWords = (table: bigint): readonly bigint[] => encode(pasidDirectoryEntry, { P: 1, SMPTBLPTR: table })

@@ -56,7 +56,7 @@ export const variants: readonly VtdVariant[] = [
   variant('no-entry-cache-flush', 'the PASID cache is not invalidated when an entry goes',
     [
       'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-09', 'C-ATTACH-17', 'C-BLOCK-02', 'C-BLOCK-06', 'C-IDENT-05',
-      'C-OWN-01', 'C-PASID-03', 'C-PASID-04', 'C-PASID-05',
+      'C-OWN-01', 'C-PASID-03', 'C-PASID-04', 'C-PASID-05', 'C-SVA-04',
     ], SCALABLE, removedWithout(0)),
   variant('no-context-cache-flush', 'the context cache is not invalidated when an entry goes',
     [
@@ -66,6 +66,7 @@ export const variants: readonly VtdVariant[] = [
   variant('no-iotlb-flush', 'the IOTLB is not invalidated when an entry goes',
     [
       'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-09', 'C-ATTACH-17', 'C-BLOCK-06', 'C-PASID-03', 'C-PASID-04',
+      'C-SVA-04',
     ], SCALABLE, removedWithout(1)),
   variant('no-iotlb-flush-legacy', 'the IOTLB is not invalidated when a context entry goes',
     ['C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-09', 'C-ATTACH-17', 'C-BLOCK-06'], LEGACY, removedWithout(1)),
@@ -96,14 +97,14 @@ export const variants: readonly VtdVariant[] = [
       'C-BLOCK-05', 'C-BLOCK-06', 'C-IDENT-01', 'C-IDENT-04', 'C-IDENT-05', 'C-OWN-01', 'C-OWN-04', 'C-ROLL-03',
       'C-REL-05', 'C-DEFER-01', 'C-RESV-01', 'C-RESV-02', 'C-RESV-03', 'C-RESET-01', 'C-RESET-04', 'C-PASID-03',
       'C-PASID-04', 'C-PASID-05', 'C-PASID-06', 'C-PASID-09', 'C-PASID-11', 'C-PASID-12', 'C-PASID-13', 'C-MAP-03',
-      'C-MAP-05', 'C-MAP-07', 'C-MAP-08', 'C-MAP-09', 'C-UNMAP-01', 'C-UNMAP-02', 'C-I2P-01',
+      'C-MAP-05', 'C-MAP-07', 'C-MAP-08', 'C-MAP-09', 'C-UNMAP-01', 'C-UNMAP-02', 'C-I2P-01', 'C-TLB-01',
     ], named('does not snoop'), plan((steps) => steps.filter((step) => step.do !== 'write-back'))),
   variant('no-flush-after-set', 'in caching mode nothing is invalidated when an entry comes',
     ['C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-17', 'C-PASID-03'], named('caching mode'), flushes((whole) => ({ ...whole, added: [] }))),
   variant('identity-not-flushed', 'leaving identity invalidates no cached translation',
     [
       'C-IDENT-05', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-09', 'C-ATTACH-17', 'C-BLOCK-02', 'C-PASID-03',
-      'C-PASID-04',
+      'C-PASID-04', 'C-SVA-04',
     ], SCALABLE, {
       flushPasid(facts, capabilities) {
         const whole = programming.flushPasid(facts, capabilities)
@@ -115,11 +116,15 @@ export const variants: readonly VtdVariant[] = [
       flushPages: (tag, start, end, _leavesOnly, capabilities) => programming.flushPages(tag, start, end, true, capabilities),
     }),
   variant('first-page-only', 'an unmap flushes the first page of its range only',
-    ['C-UNMAP-04'], SCALABLE, {
+    ['C-UNMAP-04', 'C-TLB-01'], SCALABLE, {
       flushPages: (tag, start, _end, leavesOnly, capabilities) => programming.flushPages(tag, start, start, leavesOnly, capabilities),
     }),
+  variant('wrong-domain-flushed', 'an unmap flushes the domain with the next id',
+    ['C-TLB-01', 'C-PASID-11', 'C-SVA-03', 'C-UNMAP-02', 'C-UNMAP-03', 'C-UNMAP-04'], SCALABLE, {
+      flushPages: (tag, ...rest) => programming.flushPages({ ...tag, domainId: tag.domainId + 1 }, ...rest),
+    }),
   variant('pasid-pages-not-flushed', 'an unmap flushes the requester id\'s translations, and no PASID\'s',
-    ['C-PASID-11'], SCALABLE, {
+    ['C-PASID-11', 'C-SVA-03'], SCALABLE, {
       flushPages: (tag, ...rest) => (tag.pasid === undefined || tag.pasid === 0 ? programming.flushPages(tag, ...rest) : []),
     }),
   variant('device-tlb-always', 'every flush of pages goes to a device\'s TLB too, wherever the device is',
