@@ -44,23 +44,19 @@ export const createQueue = (machine: Machine, scalable: boolean): InvalidationQu
       memory.store64(at + 24n, 0n)
     }
   }
-  const wait = (): Descriptor => {
-    const words = encode(waitDescriptor, {
-      Type: DESCRIPTOR_TYPES.wait, SW: 1, FN: 1, StatusData: DONE, StatusAddress: status,
-    })
-    return [words[0] as bigint, words[1] as bigint]
-  }
+  const waitWords = encode(waitDescriptor, { Type: DESCRIPTOR_TYPES.wait, SW: 1, FN: 1, StatusData: DONE, StatusAddress: status })
+  const wait: Descriptor = [waitWords[0] as bigint, waitWords[1] as bigint]
 
   /** Clears a queue error by putting a harmless wait where the bad descriptor was, so that the queue can go on. */
   const recover = (): void => {
     const head = Number(registers.read64(OFFSETS.IQH))
-    put(head, wait())
+    put(head, wait)
     const [word] = encode(faultStatus, { IQE: 1 })
     registers.write32(OFFSETS.FSTS, Number(word))
   }
   /** Skips what a silent device left in the queue: everything queued becomes a wait, then the error is cleared. */
   const abandon = (): void => {
-    for (let head = Number(registers.read64(OFFSETS.IQH)); head !== tail; head = ring.next(head)) put(head, wait())
+    for (let head = Number(registers.read64(OFFSETS.IQH)); head !== tail; head = ring.next(head)) put(head, wait)
     const [word] = encode(faultStatus, { ITE: 1 })
     registers.write32(OFFSETS.FSTS, Number(word))
   }
@@ -71,7 +67,7 @@ export const createQueue = (machine: Machine, scalable: boolean): InvalidationQu
     sizeClass: SIZE_CLASS,
     submit(descriptors) {
       memory.store32(status, PENDING)
-      for (const each of [...descriptors, wait()]) {
+      for (const each of [...descriptors, wait]) {
         const head = Number(registers.read64(OFFSETS.IQH))
         if (ring.room(head, tail) === 0) throw new IommuError('ENODEV', 'the invalidation queue is full and does not drain', { head, tail })
         put(tail, each)
@@ -79,7 +75,12 @@ export const createQueue = (machine: Machine, scalable: boolean): InvalidationQu
       }
       memory.order()
       registers.write64(OFFSETS.IQT, BigInt(tail))
-      const { done } = registers.poll(() => memory.load32(status), (value) => value === DONE || errors().IQE === 1 || errors().ITE === 1)
+      const stopped = (): boolean => {
+        const { IQE, ITE } = errors()
+        return IQE === 1 || ITE === 1
+      }
+      const { done, value } = registers.poll(() => memory.load32(status), (each) => each === DONE || stopped())
+      if (done && value === DONE) return
       const { IQE, ITE } = errors()
       if (IQE === 1) {
         const head = registers.read64(OFFSETS.IQH)
@@ -91,10 +92,8 @@ export const createQueue = (machine: Machine, scalable: boolean): InvalidationQu
         abandon()
         throw new IommuError('ENODEV', 'a device did not answer the invalidation of its TLB', { source: ITESID })
       }
-      if (!done) throw new IommuError('ENODEV', 'the unit does not complete invalidations', { tail })
+      throw new IommuError('ENODEV', 'the unit does not complete invalidations', { tail })
     },
     reset() { tail = 0 },
   }
 }
-
-export const queueFrames = 2
