@@ -59,7 +59,8 @@ describe('a translation cache', () => {
   }
   test('finds pages of each size under their tag', () => {
     const cache = filled()
-    expect([[1, 0x201], [1, 0x202], [1, 0x400], [1, 0x5ff], [1, 0x600], [2, 0x201]].map(([tag, frame]) => cache.lookup(tag as number, frame as number)))
+    const places: [number, number][] = [[1, 0x201], [1, 0x202], [1, 0x400], [1, 0x5ff], [1, 0x600], [2, 0x201]]
+    expect(places.map(([tag, frame]) => cache.lookup(tag, frame)))
       .toEqual(['small', undefined, 'large', 'large', undefined, 'other'])
   })
   test('drops a range with every page that touches it, and leaves other tags', () => {

@@ -29,7 +29,7 @@ export const lifeMutants: readonly OpsMutant[] = [
     })),
   },
   {
-    id: 'release-forgets', title: 'releasing a device leaves its entries in the tables', breaks: ['C-REL-04', 'C-PASID-15'],
+    id: 'release-forgets', title: 'releasing a device leaves its entries in the tables', breaks: ['C-REL-04', 'C-PASID-15', 'C-ROLL-05'],
     alter: (ops) => ({ ...ops, releaseDevice: () => undefined }),
   },
   {

@@ -31,7 +31,7 @@ export const pasidMutants: readonly OpsMutant[] = [
     }),
   },
   {
-    id: 'pasid-absent-refused', title: 'blocking a PASID on which nothing is set is refused', breaks: ['C-PASID-06', 'C-PASID-03', 'C-PASID-04', 'C-SVA-04'], where: withPasids,
+    id: 'pasid-absent-refused', title: 'blocking a PASID on which nothing is set is refused', breaks: ['C-PASID-06', 'C-PASID-03', 'C-PASID-04', 'C-SVA-04', 'C-ROLL-05'], where: withPasids,
     alter: (ops, setup) => {
       const live = new Set<string>()
       const key = (device: Device, pasid: number): string => `${device.name}/${pasid}`
