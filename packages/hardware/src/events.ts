@@ -50,18 +50,19 @@ export interface EventStream {
 }
 
 export const createEventStream = (): EventStream => {
-  let listeners: readonly Observer[] | null = null
-  return {
-    get listeners() { return listeners },
+  // A plain member: behind a getter the comparison costs as much as the store.
+  const stream: { -readonly [Member in keyof EventStream]: EventStream[Member] } = {
+    listeners: null,
     observe(observer) {
-      listeners = [...(listeners ?? []), observer]
+      stream.listeners = [...(stream.listeners ?? []), observer]
       return () => {
-        const left = (listeners ?? []).filter((each) => each !== observer)
-        listeners = left.length === 0 ? null : left
+        const left = (stream.listeners ?? []).filter((each) => each !== observer)
+        stream.listeners = left.length === 0 ? null : left
       }
     },
     emit(event) {
-      for (const listener of listeners ?? []) listener(event)
+      for (const listener of stream.listeners ?? []) listener(event)
     },
   }
+  return stream
 }

@@ -1,6 +1,7 @@
 // What machines are made of. Knows no contract and no vendor.
 export { FRAME_BYTES, frameAddress, frameOf } from './address.js'
 export * as addresses from './address.js'
+export * from './adversary/index.js'
 export * from './allocator.js'
 export * from './cache.js'
 export * from './dma.js'

@@ -1,6 +1,6 @@
 // Memory as a driver sees it: loads, stores, ordering, write-back and table pages.
 
-/** Hands out 4 KiB frames for tables. Frames come zeroed. */
+/** Hands out 4 KiB frames for tables. Frames come zeroed, and lie below 2^31 (8 TiB). */
 export interface PageAllocator {
   /** The first of `count` adjacent frames aligned to `count`, or undefined where there are none left. */
   allocate(count?: number): number | undefined
@@ -41,6 +41,8 @@ export interface Memory {
   clearPairs(frame: number, index: number, count: number): void
   /** Whether all `count` words have none of the bits of the mask set. */
   areClear(frame: number, index: number, count: number, maskLow: number, maskHigh: number): boolean
+  /** How many words from `index` on have a bit of the mask set each, up to the first that has none; `count` at most. */
+  countSet(frame: number, index: number, count: number, maskLow: number, maskHigh: number): number
 
   readonly pages: PageAllocator
 }

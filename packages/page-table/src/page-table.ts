@@ -137,7 +137,7 @@ class RadixPageTable implements PageTable {
     const physicalHigh = addresses.high
     const offsetLow = format.offsetLow[level] as number
     const offsetHigh = format.offsetHigh[level] as number
-    const frames = count * 2 ** ((format.shift[level] as number) - FRAME_SHIFT)
+    const frames = count * (radix.pageFrames[level] as number)
     const good = level > 0 && count > 0 && Number.isSafeInteger(count) && (kind & (ACCESS_READ | ACCESS_WRITE)) !== 0
       && (((iovaLow | physicalLow) & offsetLow) | ((iovaHigh | physicalHigh) & offsetHigh)) === 0
       && frameAt(iovaLow, iovaHigh) + frames <= this.endFrame
@@ -178,7 +178,7 @@ class RadixPageTable implements PageTable {
     addresses.split(iova)
     const low = addresses.low
     const high = addresses.high
-    const frames = count * 2 ** ((format.shift[level] as number) - FRAME_SHIFT)
+    const frames = count * (radix.pageFrames[level] as number)
     const good = level > 0 && count > 0 && Number.isSafeInteger(count)
       && ((low & (format.offsetLow[level] as number)) | (high & (format.offsetHigh[level] as number))) === 0
       && frameAt(low, high) + frames <= this.endFrame && BigInt.asUintN(64, iova) === iova

@@ -1,4 +1,6 @@
 // Arithmetic on 64-bit words kept as two signed 32-bit halves: table indexes and frame numbers.
+import type { PerLevel } from './format.js'
+
 /** log2 of a frame (FRAME_BYTES), the unit in which memory is handed out and tables are named. */
 export const FRAME_SHIFT = 12
 /** log2 of the 8-byte entries in a frame. */
@@ -6,18 +8,51 @@ export const FRAME_INDEX_BITS = 9
 /** Frames per 4 GiB: what one step of the upper half is worth. Literals here: computed ones cost the hot paths 10 %. */
 const FRAMES_HIGH = 0x10_0000
 
-/** The bits of an address from `shift` on, masked. `shift` is 1 to 63. */
+/** The bits of an address from `shift` on, masked. `shift` is 1 to 63. Both ways are signed: V8 makes a double of a number that may be either. */
 export const indexAt = (low: number, high: number, shift: number, mask: number): number =>
-  (shift < 32 ? (low >>> shift) | (high << (32 - shift)) : high >>> (shift - 32)) & mask
+  (shift < 32 ? (low >>> shift) | (high << (32 - shift)) : (high >>> (shift - 32)) | 0) & mask
 
 /** The frame that an address lies in, exact for all 64-bit addresses. */
 export const frameAt = (low: number, high: number): number => (low >>> FRAME_SHIFT) + (high >>> 0) * FRAMES_HIGH
+
+/**
+ * The same for the frame of a table in `Memory`, where there are fewer than 2^31 of them: an integer to V8, where a
+ * number that may be any frame is a double, which costs each level of a descent 4 ns.
+ */
+export const tableAt = (low: number, high: number): number => (low >>> 12) | (high << 20)
+
+/** A view as far as a walk needs it. */
+interface Loads {
+  has(frame: number): boolean
+  loadPair(frame: number, index: number): void
+}
+
+/**
+ * Loads a word of a table anywhere, whose address is given as halves; false where that is not memory. Near frames
+ * have a way of their own for the same reason.
+ */
+export const loadAt = (view: Loads, tableLow: number, tableHigh: number, index: number): boolean => {
+  if (tableHigh >>> 11 === 0) {
+    const near = tableAt(tableLow, tableHigh)
+    if (!view.has(near + (index >>> FRAME_INDEX_BITS))) return false
+    view.loadPair(near, index)
+    return true
+  }
+  const far = frameAt(tableLow, tableHigh)
+  if (!view.has(far + (index >>> FRAME_INDEX_BITS))) return false
+  view.loadPair(far, index)
+  return true
+}
 
 /** Lower half of a frame's address. */
 export const frameLow = (frame: number): number => frame << FRAME_SHIFT
 
 /** Upper half of a frame's address. */
 export const frameHigh = (frame: number): number => (frame / FRAMES_HIGH) | 0
+
+/** Frames that a page covers: 2 to the power of its shift, by level. `**` is a call, and costs more than a whole walk. */
+export const framesByLevel = (shift: PerLevel): readonly number[] =>
+  Array.from(shift, (each) => 2 ** (each - FRAME_SHIFT))
 
 /** The lower half after `bytes` (below 2^52) have been added. */
 export const addLow = (low: number, bytes: number): number => ((low >>> 0) + bytes) | 0

@@ -6,7 +6,7 @@
 import { addresses } from '@iommu/hardware'
 import type { Memory } from '@iommu/hardware'
 import type { Format, PerLevel } from './format.js'
-import { FRAME_SHIFT, addLow, carryOf, frameAt, frameHigh, frameLow, indexAt } from './pairs.js'
+import { FRAME_SHIFT, addLow, carryOf, frameHigh, frameLow, framesByLevel, indexAt, tableAt } from './pairs.js'
 import { visitTables } from './tables.js'
 
 /** What a map came to. */
@@ -21,6 +21,8 @@ const ENTRY_BYTES = 8
 /** A tree of tables of one format. Levels, indexes and frames are trusted: whoever calls has checked them. */
 export class Radix {
   readonly rootFrame: number
+  /** Frames that a page of each level covers. */
+  readonly pageFrames: readonly number[]
   /** Tables that the root reaches, itself included. */
   tableCount = 1
   /** Pages that the last map mapped, also where it failed. */
@@ -44,15 +46,20 @@ export class Radix {
   /** Attributes of a link to a table: what the format says, and that it is written back where that matters. */
   private readonly linkLow: PerLevel
   private readonly linkHigh: PerLevel
-  /** The tables of the last descent of an unmap, by level, and which entry led down from them. */
-  private readonly path: number[]
-  private readonly pathIndex: number[]
+  /** Where the last descent ended: the frame and index of an entry, and the last index of its table. */
+  private frame = 0
+  private index = 0
+  private mask = 0
   /** Tables that are made but not linked yet: nothing reaches them. */
   private readonly made: number[] = []
+  /** The entry that is to link the first of them, and its level. */
+  private joint = 0
+  private jointIndex = 0
+  private jointLevel = 0
 
   /** Allocates the root; `rootFrame` is -1 where there is no memory for it. */
   constructor(format: Format, memory: Memory, coherent: boolean) {
-    const { levels, granuleShift, bitsPerLevel, rootBits } = format
+    const { granuleShift, bitsPerLevel, rootBits } = format
     this.format = format
     this.memory = memory
     this.coherent = coherent
@@ -63,8 +70,7 @@ export class Radix {
     const [noteLow, noteHigh] = coherent ? [0, 0] : [format.writtenBackLow, format.writtenBackHigh]
     this.linkLow = Int32Array.from(format.tableLow, (word) => word | noteLow)
     this.linkHigh = Int32Array.from(format.tableHigh, (word) => word | noteHigh)
-    this.path = new Array<number>(levels + 1).fill(0)
-    this.pathIndex = new Array<number>(levels + 1).fill(0)
+    this.pageFrames = framesByLevel(format.shift)
     this.rootFrame = memory.pages.allocate(this.rootFrames) ?? -1
     if (this.rootFrame >= 0) this.writeBackTable(this.rootFrame, this.rootFrames)
   }
@@ -79,8 +85,8 @@ export class Radix {
     iovaLow: number, iovaHigh: number, toLow: number, toHigh: number, level: number, count: number,
     attributesLow: number, attributesHigh: number, replaced: bigint[],
   ): number {
-    const { format, memory, coherent, entryMask } = this
-    const { levels, presentLow, presentHigh, addressLow, addressHigh, shift, leafBits } = format
+    const { format, memory, coherent } = this
+    const { presentLow, presentHigh, shift } = format
     const pageShift = shift[level] as number
     // An integer where the fill uses it: a step that may be a double halves the speed of the fill.
     const pageBytes = pageShift > FILL_SHIFT ? 2 ** pageShift : 1 << pageShift
@@ -92,48 +98,24 @@ export class Radix {
     this.mapped = 0
     this.firstReplaced = -1
     for (;;) {
-      let frame = this.rootFrame
-      let mask = this.rootMask
-      let joint = -1
-      let jointIndex = 0
-      let jointLevel = 0
-      for (let at = levels; at > level; at--) {
-        const index = indexAt(low, high, shift[at] as number, mask)
-        mask = entryMask
-        if (joint < 0) {
-          memory.loadPair(frame, index)
-          const entryLow = memory.low
-          const entryHigh = memory.high
-          if (((entryLow & presentLow) | (entryHigh & presentHigh)) !== 0) {
-            if ((entryLow & (leafBits[at] as number)) !== 0) return IN_USE
-            frame = frameAt(entryLow & addressLow, entryHigh & addressHigh)
-            continue
-          }
-        }
-        const table = memory.pages.allocate(this.tableFrames)
-        if (table === undefined) return this.giveUp()
-        this.made.push(table)
-        if (joint < 0) {
-          joint = frame
-          jointIndex = index
-          jointLevel = at
-        } else {
-          this.link(frame, index, at, table)
-        }
-        frame = table
+      const at = this.descend(low, high, level)
+      const isNew = at > level
+      if (isNew) {
+        if (((memory.low & presentLow) | (memory.high & presentHigh)) !== 0) return IN_USE
+        if (!this.make(at, level, low, high)) return NO_MEMORY
       }
-      const index = indexAt(low, high, pageShift, mask)
+      const { frame, index, mask } = this
       const run = pageShift > FILL_SHIFT ? 1 : Math.min(left, mask + 1 - index)
       const leafLow = physicalLow | attributesLow
       const leafHigh = physicalHigh | attributesHigh
       let placed = run
-      if (joint >= 0 || memory.areClear(frame, index, run, presentLow, presentHigh)) {
+      if (isNew || memory.areClear(frame, index, run, presentLow, presentHigh)) {
         if (run === 1) memory.storePair(frame, index, leafLow, leafHigh)
         else memory.fillPairs(frame, index, run, leafLow, leafHigh, pageBytes)
       } else {
         placed = this.placeEach(frame, index, run, leafLow, leafHigh, level, replaced)
       }
-      if (joint >= 0) this.linkMade(joint, jointIndex, jointLevel)
+      if (isNew) this.linkMade()
       else if (!coherent && placed > 0) this.writeBackEntries(frame, index, placed)
       this.mapped += placed
       if (placed < run) return IN_USE
@@ -152,49 +134,33 @@ export class Radix {
    * their physical address.
    */
   unmap(iovaLow: number, iovaHigh: number, frames: number, freed: bigint[]): number {
-    const { format, memory, path, pathIndex, entryMask } = this
-    const { levels, presentLow, presentHigh, addressLow, addressHigh, shift, leafBits } = format
+    const { format, memory } = this
+    const { levels, presentLow, presentHigh, leafBits } = format
     let low = iovaLow
     let high = iovaHigh
     let left = frames
     let removed = 0
     this.smallestLevel = levels
     while (left > 0) {
-      let frame = this.rootFrame
-      let mask = this.rootMask
-      let at = levels
-      let index = indexAt(low, high, shift[at] as number, mask)
-      for (;;) {
-        memory.loadPair(frame, index)
-        const entryLow = memory.low
-        const entryHigh = memory.high
-        if (((entryLow & presentLow) | (entryHigh & presentHigh)) === 0) return removed
-        if (at === 1 || (entryLow & (leafBits[at] as number)) !== 0) break
-        path[at] = frame
-        pathIndex[at] = index
-        frame = frameAt(entryLow & addressLow, entryHigh & addressHigh)
-        mask = entryMask
-        at--
-        index = indexAt(low, high, shift[at] as number, mask)
-      }
+      const at = this.descend(low, high, 1)
+      const { frame, index, mask } = this
+      if (at === 1) memory.loadPair(frame, index)
+      if (((memory.low & presentLow) | (memory.high & presentHigh)) === 0) return removed
       if (((low & (format.offsetLow[at] as number)) | (high & (format.offsetHigh[at] as number))) !== 0) return removed
-      const pageShift = shift[at] as number
-      const pageFrames = 2 ** (pageShift - FRAME_SHIFT)
+      const pageFrames = this.pageFrames[at] as number
       const room = Math.min(mask + 1 - index, Math.ceil(left / pageFrames))
-      const leafBit = at === 1 ? -1 : leafBits[at] as number
-      let run = 1
-      for (; run < room; run++) {
-        memory.loadPair(frame, index + run)
-        if (((memory.low & presentLow) | (memory.high & presentHigh)) === 0 || (memory.low & leafBit) === 0) break
-      }
+      // The first of the run has been seen.
+      let run = room === 1 ? 1 : memory.countSet(frame, index, room, presentLow, presentHigh)
+      if (at > 1) run = memory.countSet(frame, index, run, leafBits[at] as number, 0)
       memory.clearPairs(frame, index, run)
       if (!this.coherent) this.writeBackEntries(frame, index, run)
       if (at < this.smallestLevel) this.smallestLevel = at
       removed += run * pageFrames
       left -= run * pageFrames
-      if (index + run > mask && left >= 0) this.cutOff(at, frame, removed, freed)
-      high += carryOf(low, run * pageFrames * 2 ** FRAME_SHIFT)
-      low = addLow(low, run * pageFrames * 2 ** FRAME_SHIFT)
+      if (index + run > mask && left >= 0) this.cutOff(at, frame, low, high, removed, freed)
+      const bytes = run * pageFrames * addresses.FRAME_BYTES
+      high += carryOf(low, bytes)
+      low = addLow(low, bytes)
     }
     return removed
   }
@@ -202,24 +168,16 @@ export class Radix {
   /** Translates into `physicalLow` and `physicalHigh`; false where nothing is mapped. */
   translate(low: number, high: number): boolean {
     const { format, memory } = this
-    const { presentLow, presentHigh, addressLow, addressHigh, shift, leafBits } = format
-    let frame = this.rootFrame
-    let mask = this.rootMask
-    for (let at = format.levels; ; at--) {
-      memory.loadPair(frame, indexAt(low, high, shift[at] as number, mask))
-      const entryLow = memory.low
-      const entryHigh = memory.high
-      if (((entryLow & presentLow) | (entryHigh & presentHigh)) === 0) return false
-      if (at === 1 || (entryLow & (leafBits[at] as number)) !== 0) {
-        const offsetLow = format.offsetLow[at] as number
-        const offsetHigh = format.offsetHigh[at] as number
-        this.physicalLow = (entryLow & addressLow & ~offsetLow) | (low & offsetLow)
-        this.physicalHigh = (entryHigh & addressHigh & ~offsetHigh) | (high & offsetHigh)
-        return true
-      }
-      frame = frameAt(entryLow & addressLow, entryHigh & addressHigh)
-      mask = this.entryMask
-    }
+    const at = this.descend(low, high, 1)
+    if (at === 1) memory.loadPair(this.frame, this.index)
+    const entryLow = memory.low
+    const entryHigh = memory.high
+    if (((entryLow & format.presentLow) | (entryHigh & format.presentHigh)) === 0) return false
+    const offsetLow = format.offsetLow[at] as number
+    const offsetHigh = format.offsetHigh[at] as number
+    this.physicalLow = (entryLow & format.addressLow & ~offsetLow) | (low & offsetLow)
+    this.physicalHigh = (entryHigh & format.addressHigh & ~offsetHigh) | (high & offsetHigh)
+    return true
   }
 
   /** Gives one cut-off table back. */
@@ -249,7 +207,7 @@ export class Radix {
       const below: number[] = []
       if (((oldLow & format.presentLow) | (oldHigh & format.presentHigh)) !== 0) {
         if (level === 1 || (oldLow & (format.leafBits[level] as number)) !== 0) return each
-        const table = frameAt(oldLow & format.addressLow, oldHigh & format.addressHigh)
+        const table = tableAt(oldLow & format.addressLow, oldHigh & format.addressHigh)
         if (!visitTables(format, memory, table, level - 1, (deeper) => below.push(deeper), false)) return each
         below.push(table)
       }
@@ -265,39 +223,87 @@ export class Radix {
     return run
   }
 
+  /**
+   * Goes down towards `level` and answers the level at which that ended: at `level` itself, whose entry has not been
+   * looked at, or above it at an entry that is absent or a leaf, which memory holds in `low` and `high`.
+   * `frame` and `index` are where the entry lies, `mask` is the last index of its table.
+   *
+   * All that maps, unmaps and translates comes through here; it is kept small so that V8 has registers for it.
+   */
+  private descend(low: number, high: number, level: number): number {
+    const { format, memory, entryMask } = this
+    const { presentLow, presentHigh, addressLow, addressHigh, shift, leafBits } = format
+    let frame = this.rootFrame
+    let mask = this.rootMask
+    let at = format.levels
+    let index = indexAt(low, high, shift[at] as number, mask)
+    while (at > level) {
+      memory.loadPair(frame, index)
+      const entryLow = memory.low
+      const entryHigh = memory.high
+      if (((entryLow & presentLow) | (entryHigh & presentHigh)) === 0 || (entryLow & (leafBits[at] as number)) !== 0) break
+      frame = tableAt(entryLow & addressLow, entryHigh & addressHigh)
+      mask = entryMask
+      at--
+      index = indexAt(low, high, shift[at] as number, mask)
+    }
+    this.frame = frame
+    this.index = index
+    this.mask = mask
+    return at
+  }
+
+  /**
+   * Makes the tables below the absent entry at which a descent ended, each linked to the one above but the first to
+   * nothing, and goes down to the last one. False where there is no memory; then nothing is left of them.
+   */
+  private make(top: number, level: number, low: number, high: number): boolean {
+    const { memory, made, format, entryMask } = this
+    this.joint = this.frame
+    this.jointIndex = this.index
+    this.jointLevel = top
+    for (let at = top; at > level; at--) {
+      const table = memory.pages.allocate(this.tableFrames)
+      if (table === undefined) {
+        for (const each of made) this.release(each)
+        made.length = 0
+        return false
+      }
+      if (at < top) this.link(this.frame, this.index, at, table)
+      made.push(table)
+      this.frame = table
+      this.index = indexAt(low, high, format.shift[at - 1] as number, entryMask)
+    }
+    this.mask = entryMask
+    return true
+  }
+
   /** Links what has been made: written back and ordered before the one store that lets hardware reach it. */
-  private linkMade(joint: number, index: number, level: number): void {
-    const { memory, made } = this
+  private linkMade(): void {
+    const { memory, made, joint, jointIndex } = this
     for (const table of made) this.writeBackTable(table, this.tableFrames)
     memory.order()
-    this.link(joint, index, level, made[0] as number)
-    if (!this.coherent) this.writeBackEntries(joint, index, 1)
+    this.link(joint, jointIndex, this.jointLevel, made[0] as number)
+    if (!this.coherent) this.writeBackEntries(joint, jointIndex, 1)
     this.tableCount += made.length
     made.length = 0
   }
 
-  /** Nothing has reached the tables made so far, so they can go back at once. */
-  private giveUp(): number {
-    for (const table of this.made) this.release(table)
-    this.made.length = 0
-    return NO_MEMORY
-  }
-
   /**
-   * After the last entry of a table has been removed: cuts the table off where the whole of it lies in the range,
-   * and so upwards. Everything removed is contiguous, so a table lies in the range where it covers no more.
+   * After the last entry of a table has been removed, which was for the address: cuts the table off where the whole
+   * of it lies in the range, and so upwards. Everything removed is contiguous, so a table lies in the range where it
+   * covers no more.
    */
-  private cutOff(level: number, frame: number, removed: number, freed: bigint[]): void {
-    const { memory, path, pathIndex, format } = this
+  private cutOff(level: number, frame: number, low: number, high: number, removed: number, freed: bigint[]): void {
     let table = frame
-    for (let at = level; at < format.levels; at++) {
-      if (removed < 2 ** ((format.shift[at + 1] as number) - FRAME_SHIFT)) return
-      const parent = path[at + 1] as number
-      const index = pathIndex[at + 1] as number
-      memory.clearPairs(parent, index, 1)
-      if (!this.coherent) this.writeBackEntries(parent, index, 1)
+    for (let at = level + 1; at <= this.format.levels; at++) {
+      if (removed < (this.pageFrames[at] as number)) return
+      this.descend(low, high, at)
+      const parent = this.frame
+      this.memory.clearPairs(parent, this.index, 1)
+      if (!this.coherent) this.writeBackEntries(parent, this.index, 1)
       this.orphan(table, freed)
-      if (index !== this.entryMask) return
+      if (this.index !== this.entryMask) return
       table = parent
     }
   }

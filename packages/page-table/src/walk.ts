@@ -15,7 +15,7 @@
 //                  5. leaf: done. table: the next level
 import type { HardwareView } from '@iommu/hardware'
 import type { Format } from './format.js'
-import { FRAME_INDEX_BITS, frameAt, indexAt } from './pairs.js'
+import { frameAt, frameHigh, frameLow, indexAt, loadAt } from './pairs.js'
 
 /** A leaf was reached; what it allows is in `read`, `write`, `execute` and `user`. */
 export const LEAF = 0
@@ -69,11 +69,11 @@ export const createWalkResult = (): WalkResult => ({
 })
 
 const stop = (
-  into: WalkResult, status: WalkStatus, level: number, tableFrame: number, index: number, low: number, high: number,
+  into: WalkResult, status: WalkStatus, level: number, tableLow: number, tableHigh: number, index: number, low: number, high: number,
 ): void => {
   into.status = status
   into.level = level
-  into.tableFrame = tableFrame
+  into.tableFrame = frameAt(tableLow, tableHigh)
   into.index = index
   into.low = low
   into.high = high
@@ -112,7 +112,8 @@ export const walk = (
   const { presentLow, presentHigh, addressLow, addressHigh, invertLow, invertHigh, shift, leafBits } = format
   const { tableReservedLow, tableReservedHigh, leafReservedLow, leafReservedHigh } = format
   const entryMask = (1 << format.bitsPerLevel) - 1
-  let table = rootFrame
+  let tableLow = frameLow(rootFrame)
+  let tableHigh = frameHigh(rootFrame)
   let level = format.levels
   let grantedLow = -1
   let grantedHigh = -1
@@ -124,24 +125,24 @@ export const walk = (
   let mask = level === format.levels ? (1 << format.rootBits) - 1 : entryMask
   for (;;) {
     const index = indexAt(iovaLow, iovaHigh, shift[level] as number, mask)
-    if (!view.has(table + (index >>> FRAME_INDEX_BITS))) return stop(into, UNREADABLE, level, table, index, 0, 0)
-    view.loadPair(table, index)
+    if (!loadAt(view, tableLow, tableHigh, index)) return stop(into, UNREADABLE, level, tableLow, tableHigh, index, 0, 0)
     const low = view.low
     const high = view.high
-    if (visit !== undefined) visit(level, table, index, low, high)
-    if (((low & presentLow) | (high & presentHigh)) === 0) return stop(into, ABSENT, level, table, index, low, high)
+    if (visit !== undefined) visit(level, frameAt(tableLow, tableHigh), index, low, high)
+    if (((low & presentLow) | (high & presentHigh)) === 0) return stop(into, ABSENT, level, tableLow, tableHigh, index, low, high)
     grantedLow &= low ^ invertLow
     grantedHigh &= high ^ invertHigh
     if (level > 1 && (low & (leafBits[level] as number)) === 0) {
       const reserved = (low & (tableReservedLow[level] as number)) | (high & (tableReservedHigh[level] as number))
-      if (reserved !== 0) return stop(into, RESERVED, level, table, index, low, high)
-      table = frameAt(low & addressLow, high & addressHigh)
+      if (reserved !== 0) return stop(into, RESERVED, level, tableLow, tableHigh, index, low, high)
+      tableLow = low & addressLow
+      tableHigh = high & addressHigh
       mask = entryMask
       level--
       continue
     }
     const reserved = (low & (leafReservedLow[level] as number)) | (high & (leafReservedHigh[level] as number))
-    if (reserved !== 0) return stop(into, RESERVED, level, table, index, low, high)
+    if (reserved !== 0) return stop(into, RESERVED, level, tableLow, tableHigh, index, low, high)
     const offsetLow = format.offsetLow[level] as number
     const offsetHigh = format.offsetHigh[level] as number
     const pageLow = low & addressLow & ~offsetLow
@@ -149,7 +150,7 @@ export const walk = (
     const { readLow, readHigh, writeLow, writeHigh, executeLow, executeHigh, userLow, userHigh } = format
     into.status = LEAF
     into.level = level
-    into.tableFrame = table
+    into.tableFrame = frameAt(tableLow, tableHigh)
     into.index = index
     into.low = low
     into.high = high

@@ -1,7 +1,8 @@
 // Copies: what hardware makes of a root, context or PASID entry when it fetches one.
-import { breaksReserved, decode } from '@iommu/bits'
+import { breaksReserved, decode, decodeField, wordCount } from '@iommu/bits'
+import type { Entry } from '@iommu/bits'
 import { frameOf } from '@iommu/hardware'
-import type { HardwareView, Step } from '@iommu/hardware'
+import type { Fetch, HardwareView, Shape, Step } from '@iommu/hardware'
 import { widthOfLevels } from '../tables/index.js'
 import {
   contextEntry, pasidDirectoryEntry, pasidEntry, rootEntry, scalableContextEntry, scalableRootEntry,
@@ -64,11 +65,29 @@ export interface Reader {
   readonly capabilities: Capabilities
   readonly hostAddressBits: number
   readonly steps?: Step[] | undefined
+  /** Reads entries word by word, as hardware may piece them together; from the view at once where absent. */
+  readonly fetch?: Fetch | undefined
 }
 
-const load = (reader: Reader, address: bigint, words: number, unreadable: number, silent: boolean): bigint[] => {
+/**
+ * How hardware reads each entry: 16 bytes at a time, the part with P first; 8 where an entry is no larger. No manual at
+ * hand says so: Linux writes P last and, with CM=0, invalidates nothing, which is right only if P is read first.
+ */
+const shapeOf = (layout: Entry): Shape => {
+  const bytes = layout.bits / 8
+  return { bytes, atomBytes: Math.min(bytes, 16), order: 'present-first' }
+}
+
+const load = (reader: Reader, layout: Entry, address: bigint, unreadable: number, silent: boolean): bigint[] => {
   if (!reader.view.has(frameOf(address))) throw new Stopped(unreadable, silent)
-  return Array.from({ length: words }, (_, index) => reader.view.load64(address + BigInt(index * 8)))
+  const each = Array.from({ length: wordCount(layout) }, (_, index) => index)
+  if (reader.fetch === undefined) return each.map((index) => reader.view.load64(address + BigInt(index * 8)))
+  const word = reader.fetch(address, shapeOf(layout))
+  const first = each.map((index) => (index === 0 ? word(0) : 0n))
+  // Nothing but the first word of an absent entry matters, and what is not read cannot differ. A scalable-mode root
+  // entry has two present bits, and lies in one atom anyway.
+  const absent = Object.hasOwn(layout.fields, 'P') && decodeField(layout, first, 'P') === 0
+  return absent ? first : each.map(word)
 }
 
 const note = (reader: Reader, entry: string, address: bigint, words: readonly bigint[], said: string): void => {
@@ -82,7 +101,7 @@ const beyond = (reader: Reader, ...pointers: readonly bigint[]): boolean =>
 const contextTable = (reader: Reader, rootTable: bigint, source: number, scalable: boolean): bigint => {
   const bus = source >> 8
   const address = rootTable + BigInt(bus * 16)
-  const words = load(reader, address, 2, scalable ? 0x38 : 0x08, false)
+  const words = load(reader, scalable ? scalableRootEntry : rootEntry, address, scalable ? 0x38 : 0x08, false)
   if (!scalable) {
     const root = decode(rootEntry, words)
     note(reader, 'vtd.root', address, words, root.P === 1 ? `bus ${hex(bus)}: context table` : `bus ${hex(bus)}: not present`)
@@ -104,7 +123,7 @@ const hex = (value: number | bigint): string => `0x${value.toString(16)}`
 /** Fetches a legacy context entry. Throws Stopped with the fault reason. */
 export const fetchLegacyContext = (reader: Reader, rootTable: bigint, source: number): LegacyContext => {
   const address = contextTable(reader, rootTable, source, false) + BigInt((source & 0xff) * 16)
-  const words = load(reader, address, 2, 0x09, false)
+  const words = load(reader, contextEntry, address, 0x09, false)
   const e = decode(contextEntry, words)
   const silent = e.FPD === 1
   const levels = (e.AW + 2) as Levels
@@ -127,7 +146,7 @@ export const fetchLegacyContext = (reader: Reader, rootTable: bigint, source: nu
 /** Fetches a scalable-mode context entry. Throws Stopped with the fault reason. */
 export const fetchScalableContext = (reader: Reader, rootTable: bigint, source: number): ScalableContext => {
   const address = contextTable(reader, rootTable, source, true) + BigInt((source & 0x7f) * 32)
-  const words = load(reader, address, 4, 0x40, false)
+  const words = load(reader, scalableContextEntry, address, 0x40, false)
   const e = decode(scalableContextEntry, words)
   const silent = e.FPD === 1
   note(reader, 'vtd.sm-context', address, words,
@@ -144,7 +163,7 @@ export const fetchScalableContext = (reader: Reader, rootTable: bigint, source: 
 /** Fetches a PASID entry through the directory. Throws Stopped with the fault reason. */
 export const fetchPasid = (reader: Reader, context: ScalableContext, pasid: number): PasidContext => {
   const at = context.directory + BigInt((pasid >> 6) * 8)
-  const words = load(reader, at, 1, 0x50, context.silent)
+  const words = load(reader, pasidDirectoryEntry, at, 0x50, context.silent)
   const directory = decode(pasidDirectoryEntry, words)
   const quiet = context.silent || directory.FPD === 1
   note(reader, 'vtd.pasid-dir', at, words, directory.P === 1 ? `PASID table at ${hex(directory.SMPTBLPTR)}` : 'not present')
@@ -154,7 +173,7 @@ export const fetchPasid = (reader: Reader, context: ScalableContext, pasid: numb
 }
 
 const fetchPasidEntry = (reader: Reader, address: bigint, pasid: number, quiet: boolean): PasidContext => {
-  const words = load(reader, address, 8, 0x58, quiet)
+  const words = load(reader, pasidEntry, address, 0x58, quiet)
   const e = decode(pasidEntry, words)
   const { capabilities } = reader
   const silent = quiet || e.FPD === 1

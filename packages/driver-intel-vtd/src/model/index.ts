@@ -13,16 +13,20 @@ import type { Profile } from './profile.js'
 import { createQueueState, runQueue } from './queue.js'
 import { createRegisterDevice } from './registers.js'
 import type { UnitState } from './registers.js'
-import { createFormats, exploring, translate } from './translate.js'
+import { createFormats } from './formats.js'
+import { exploring, translate } from './translate.js'
 import type { Hardware } from './translate.js'
 
+export { createVtdAdversary } from './adversary.js'
 export { capabilityWords, defaultProfile } from './profile.js'
 export type { Profile } from './profile.js'
 export { createCaches } from './caches.js'
 export { fetchLegacyContext, fetchPasid, fetchScalableContext, Stopped } from './copies.js'
 export type { LegacyContext, PasidContext, Reader, ScalableContext } from './copies.js'
-export { createFormats, translate } from './translate.js'
-export type { Formats, Hardware } from './translate.js'
+export { createFormats } from './formats.js'
+export type { Formats } from './formats.js'
+export { translate } from './translate.js'
+export type { Hardware } from './translate.js'
 export type { Sight } from './walks.js'
 
 export interface ModelOptions {
@@ -37,6 +41,8 @@ export interface ModelOptions {
 export interface VtdMachine extends TestMachine {
   readonly memory: PhysicalMemory
   readonly profile: Profile
+  /** What the answers to DMA rest on, for other ways of asking. */
+  readonly hardware: Hardware
   /** For statements about what hardware holds; a driver never sees them. */
   readonly caches: Caches
 }
@@ -88,6 +94,7 @@ export const createVtdMachine = (options: ModelOptions = {}): VtdMachine => {
 
   return {
     profile,
+    hardware,
     caches,
     memory,
     registers: createRegisters(device, (offset, bits, value) => events.emit({ kind: 'register', offset, bits, value })),

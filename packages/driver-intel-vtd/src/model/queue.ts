@@ -49,7 +49,7 @@ type Effect = (words: Words) => boolean
 const everyTag = (): boolean => true
 
 /** Address ranges of page-selective descriptors: 2^AM pages from ADDR on, low bits of the address ignored. */
-const pageRange = (address: bigint, mask: number): [first: number, last: number] => {
+export const pageRange = (address: bigint, mask: number): [first: number, last: number] => {
   const first = Math.floor(frameOf(address) / 2 ** mask) * 2 ** mask
   return [first, first + 2 ** mask - 1]
 }

@@ -5,15 +5,16 @@
 //                                                        (PASID, or RID_PASID)              stage, pass-through
 import { frameAddress } from '@iommu/hardware'
 import type { Choose, DmaRequest, Outcome, PhysicalMemory, Step, Translated } from '@iommu/hardware'
-import { ABSENT, firstStage, LEAF, RESERVED, secondStage } from '@iommu/page-table'
-import type { Format } from '@iommu/page-table'
+import { ABSENT, LEAF, RESERVED } from '@iommu/page-table'
 import { faultReasons } from '../tables/index.js'
 import type { Capabilities, Levels } from '../tables/index.js'
 import { firstStageTag, pasidKey } from './caches.js'
 import type { Caches } from './caches.js'
 import { fetchLegacyContext, fetchPasid, fetchScalableContext, fitsSecondStage, isCanonical, Stopped } from './copies.js'
 import type { ContextCopy, LegacyContext, PasidContext, PasidCopy, Reader, ScalableContext } from './copies.js'
+import type { Formats } from './formats.js'
 import type { UnitState } from './registers.js'
+import type { Asked, Supply } from './supply.js'
 import { lookupLeaf } from './walks.js'
 import type { Leaf, Sight } from './walks.js'
 
@@ -25,42 +26,6 @@ export interface Hardware {
   readonly capabilities: Capabilities
   readonly hostAddressBits: number
   readonly formats: Formats
-}
-
-/** The table formats that the unit reads, by levels. */
-export interface Formats {
-  readonly second: (levels: Levels) => Format
-  readonly first: (levels: Levels) => Format
-}
-
-/** Formats are made once per unit: what is reserved in an entry depends on the unit's capabilities. */
-export const createFormats = (capabilities: Capabilities, hostAddressBits: number): Formats => {
-  const second = new Map<Levels, Format>()
-  const first = new Map<Levels, Format>()
-  return {
-    second(levels) {
-      let format = second.get(levels)
-      if (format === undefined) {
-        format = secondStage({
-          levels, leafShifts: capabilities.secondStageLeaves as (12 | 21 | 30)[], addressBits: hostAddressBits,
-          snoopControl: capabilities.snoopControl,
-        })
-        second.set(levels, format)
-      }
-      return format
-    },
-    first(levels) {
-      let format = first.get(levels)
-      if (format === undefined) {
-        format = firstStage({
-          levels: levels as 4 | 5, leafShifts: capabilities.firstStageLeaves as (12 | 21 | 30)[],
-          addressBits: hostAddressBits, noExecute: false,
-        })
-        first.set(levels, format)
-      }
-      return format
-    },
-  }
 }
 
 const INTERRUPTS = 0xfee0_0000n
@@ -79,6 +44,7 @@ const readerOf = (hardware: Hardware, steps: Step[] | undefined): Reader => ({
 
 /** Reads a context entry, or takes the kept copy. In caching mode an absent entry is kept too. */
 const context = (hardware: Hardware, source: number, sight: Sight): LegacyContext | ScalableContext => {
+  if (sight.supply !== undefined) return sight.supply.context(source)
   const { caches: { contexts }, state, capabilities } = hardware
   const legacy = state.mode === 'legacy'
   const missing = legacy ? 0x02 : 0x41
@@ -103,6 +69,7 @@ const context = (hardware: Hardware, source: number, sight: Sight): LegacyContex
 
 /** Reads a PASID entry, or takes the kept copy. */
 const pasidEntry = (hardware: Hardware, source: number, from: ScalableContext, pasid: number, sight: Sight): PasidContext => {
+  if (sight.supply !== undefined) return sight.supply.pasid(source, from, pasid)
   const { caches: { pasids }, capabilities } = hardware
   const key = pasidKey(source, pasid)
   const kept = sight.cached ? pasids.get(key) : undefined
@@ -133,15 +100,9 @@ const leafOutcome = (hardware: Hardware, request: DmaRequest, leaf: Leaf, tag: s
   }
 }
 
-/** Second stage: the codes of the two modes differ, the walk does not (reference 6). */
-const secondStageWalk = (hardware: Hardware, request: DmaRequest, root: number, levels: Levels, domainId: number, sight: Sight): Translated => {
-  const { capabilities, caches, formats, memory, state } = hardware
-  const legacy = state.mode === 'legacy'
-  if (!fitsSecondStage(request.address, levels, capabilities)) throw new Stopped(legacy ? 0x04 : 0x83)
-  const leaf = lookupLeaf({
-    translations: caches.secondStage, tag: domainId, format: formats.second(levels), root, view: memory.walker,
-    address: request.address, keepsAbsent: capabilities.cachingMode,
-  }, sight)
+/** What a leaf of second-stage tables answers: the codes of the two modes differ (reference 6). */
+const secondStageAnswer = (hardware: Hardware, request: DmaRequest, leaf: Leaf, levels: Levels, domainId: number): Translated => {
+  const legacy = hardware.state.mode === 'legacy'
   const refused = legacy ? (request.access === 'write' ? 0x05 : 0x06) : 0x79
   if (leaf.status === ABSENT) throw new Stopped(refused)
   if (leaf.status === RESERVED) throw new Stopped(legacy ? 0x0c : 0x7a)
@@ -151,29 +112,74 @@ const secondStageWalk = (hardware: Hardware, request: DmaRequest, root: number, 
   return leafOutcome(hardware, request, leaf, `domain ${domainId}`, { stage: 'second', snoop: leaf.snoop })
 }
 
-const firstStageWalk = (hardware: Hardware, request: DmaRequest, entry: PasidContext, pasid: number, sight: Sight): Translated => {
-  const { caches, formats, memory } = hardware
-  if (!isCanonical(request.address, entry.levels)) throw new Stopped(0x80)
-  if (request.privileged === true && !entry.supervisor) throw new Stopped(0x5d)
-  if (request.execute === true && !entry.execute) throw new Stopped(0x5c)
+const secondStageWalk = (hardware: Hardware, request: DmaRequest, root: number, levels: Levels, domainId: number, sight: Sight): Translated => {
+  const { capabilities, caches, formats, memory, state } = hardware
+  if (!fitsSecondStage(request.address, levels, capabilities)) throw new Stopped(state.mode === 'legacy' ? 0x04 : 0x83)
+  if (sight.supply !== undefined) {
+    return supplied(hardware, request, {
+      stage: 'second', levels, root, domainId, pasid: 0, forceSnoop: false, address: request.address, tag: `domain ${domainId}`,
+    }, sight.supply)
+  }
   const leaf = lookupLeaf({
-    translations: caches.firstStage, tag: firstStageTag(entry.domainId, pasid), format: formats.first(entry.levels),
-    root: entry.root, view: memory.walker, address: request.address, keepsAbsent: false,
+    translations: caches.secondStage, tag: domainId, format: formats.second(levels), root, view: memory.walker,
+    address: request.address, keepsAbsent: capabilities.cachingMode,
   }, sight)
+  return secondStageAnswer(hardware, request, leaf, levels, domainId)
+}
+
+/** What a leaf of first-stage tables answers. */
+const firstStageAnswer = (hardware: Hardware, request: DmaRequest, leaf: Leaf, levels: Levels, tag: string, snoop: boolean): Translated => {
   if (leaf.status === ABSENT) throw new Stopped(0x71)
   if (leaf.status === RESERVED) throw new Stopped(0x72)
-  if (leaf.status !== LEAF) throw new Stopped(leaf.level === entry.levels ? 0x73 : 0x70)
+  if (leaf.status !== LEAF) throw new Stopped(leaf.level === levels ? 0x73 : 0x70)
   if (!leaf.user && request.privileged !== true) throw new Stopped(0x81)
   if (request.execute === true && !leaf.execute) throw new Stopped(0x82)
   if (request.access === 'write' && !leaf.write && request.kind !== 'translate') throw new Stopped(0x85)
   if (request.access === 'read' && !leaf.read) throw new Stopped(0x86)
-  return leafOutcome(hardware, request, leaf, `domain ${entry.domainId} PASID ${pasid}`, { stage: 'first', snoop: entry.forceSnoop })
+  return leafOutcome(hardware, request, leaf, tag, { stage: 'first', snoop })
 }
 
-const passThrough = (hardware: Hardware, request: DmaRequest, bits: number, tag: string): Translated => {
+const firstStageWalk = (hardware: Hardware, request: DmaRequest, entry: PasidContext, pasid: number, sight: Sight): Translated => {
+  const { caches, formats, memory } = hardware
+  const { levels, root, domainId, forceSnoop } = entry
+  if (!isCanonical(request.address, levels)) throw new Stopped(0x80)
+  if (request.privileged === true && !entry.supervisor) throw new Stopped(0x5d)
+  if (request.execute === true && !entry.execute) throw new Stopped(0x5c)
+  const tag = `domain ${domainId} PASID ${pasid}`
+  if (sight.supply !== undefined) {
+    return supplied(hardware, request, { stage: 'first', levels, root, domainId, pasid, forceSnoop, address: request.address, tag }, sight.supply)
+  }
+  const leaf = lookupLeaf({
+    translations: caches.firstStage, tag: firstStageTag(domainId, pasid), format: formats.first(levels),
+    root, view: memory.walker, address: request.address, keepsAbsent: false,
+  }, sight)
+  return firstStageAnswer(hardware, request, leaf, levels, tag, forceSnoop)
+}
+
+const passesThrough = (address: bigint, tag: string): Translated => passes(address, tag, { stage: 'pass-through', snoop: false })
+
+const passThrough = (
+  hardware: Hardware, request: DmaRequest, bits: number, domainId: number, pasid: number | undefined, sight: Sight,
+): Translated => {
+  const { address } = request
   const legacy = hardware.state.mode === 'legacy'
-  if (request.address >> BigInt(Math.min(bits, hardware.hostAddressBits)) !== 0n) throw new Stopped(legacy ? 0x04 : 0x83)
-  return passes(request.address, tag, { stage: 'pass-through', snoop: false })
+  if (address >> BigInt(Math.min(bits, hardware.hostAddressBits)) !== 0n) throw new Stopped(legacy ? 0x04 : 0x83)
+  const tag = pasid === undefined ? `domain ${domainId}` : `domain ${domainId} PASID ${pasid}`
+  if (sight.supply === undefined) return passesThrough(address, tag)
+  return supplied(hardware, request, {
+    stage: 'pass-through', levels: 4, root: 0, domainId, pasid: pasid ?? 0, forceSnoop: false, address, tag,
+  }, sight.supply)
+}
+
+/** A translation that is not looked for here. One that was kept may be of another stage than the entry at hand. */
+const supplied = (hardware: Hardware, request: DmaRequest, asked: Asked, supply: Supply): Translated => {
+  const { leaf, stage, snoop } = supply.leaf(asked)
+  switch (stage) {
+    case 'second': return secondStageAnswer(hardware, request, leaf, asked.levels, asked.domainId)
+    case 'first': return firstStageAnswer(hardware, request, leaf, asked.levels, asked.tag, snoop)
+    case 'pass-through': return passesThrough(request.address, asked.tag)
+    default: return stage satisfies never
+  }
 }
 
 /** A request in legacy mode: the context entry says it all. */
@@ -186,7 +192,7 @@ const legacyRequest = (hardware: Hardware, request: DmaRequest, sight: Sight): T
     if (request.kind !== 'untranslated' && !entry.ats) throw new Stopped(0x0d)
     if (request.kind === 'translated') return passes(request.address, 'ats', { stage: 'ats', snoop: false })
     return entry.passThrough
-      ? passThrough(hardware, request, 12 + 9 * entry.levels, `domain ${entry.domainId}`)
+      ? passThrough(hardware, request, 12 + 9 * entry.levels, entry.domainId, undefined, sight)
       : secondStageWalk(hardware, request, entry.root, entry.levels, entry.domainId, sight)
   })
 }
@@ -208,7 +214,7 @@ const scalableRequest = (hardware: Hardware, request: DmaRequest, sight: Sight):
       case 'first': return firstStageWalk(hardware, request, entry, pasid, sight)
       case 'second': return secondStageWalk(hardware, request, entry.root, entry.levels, entry.domainId, sight)
       case 'pass-through':
-        return passThrough(hardware, request, hardware.hostAddressBits, `domain ${entry.domainId} PASID ${pasid}`)
+        return passThrough(hardware, request, hardware.hostAddressBits, entry.domainId, pasid, sight)
       default: return entry.type satisfies never
     }
   })

@@ -4,6 +4,7 @@ import type { Choose, HardwareView, Step } from '@iommu/hardware'
 import { ABSENT, createWalkResult, LEAF, RESERVED, UNREADABLE, walk } from '@iommu/page-table'
 import type { Format, WalkResult, WalkStatus } from '@iommu/page-table'
 import type { Translations } from './caches.js'
+import type { Supply } from './supply.js'
 
 /** A translation as the IOTLB keeps it. In caching mode it may also be that there was none (`status` ABSENT). */
 export interface Leaf {
@@ -35,6 +36,8 @@ export interface Sight {
   /** Whether caches learn from what is read. */
   readonly fills: boolean
   readonly steps?: Step[] | undefined
+  /** Where copies and translations come from, in place of caches and memory. */
+  readonly supply?: Supply
 }
 
 /** One lookup: in which caches, under which tag, in which table. */
@@ -52,7 +55,7 @@ export interface Lookup {
 const result: WalkResult = createWalkResult()
 
 const startPoints = ({ translations, tag, format, root }: Lookup, frame: number, cached: boolean): TablePointer[] => {
-  const top: TablePointer = { frame: root, level: format.levels, grantedLow: -1, grantedHigh: -1 }
+  const top = rootPointer(format, root)
   const kept = cached ? translations.tables.flatMap((level) => level.lookup(tag, frame) ?? []) : []
   return [...kept, top]
 }
@@ -62,17 +65,15 @@ const describeEntry = (status: WalkStatus | undefined, level: number): string =>
     : status === ABSENT ? `level ${level}: nothing mapped`
       : status === RESERVED ? `level ${level}: a reserved bit is set` : `level ${level}: leaf`
 
-/** The leaf for an address: kept, or read now. */
-export const lookupLeaf = (lookup: Lookup, { choose, cached, fills, steps }: Sight): Leaf => {
-  const { translations, tag, format, view, address, keepsAbsent } = lookup
+/** Tells of a pointer that a walk came by, and of the shift of what it covers. */
+type Reach = (pointer: TablePointer, covers: number) => void
+
+/** A walk of an address from a start on. */
+export const walkFrom = (
+  format: Format, view: HardwareView, address: bigint, start: TablePointer, reach?: Reach, steps?: Step[],
+): Leaf => {
   addresses.split(address)
   const { low, high } = addresses
-  const frame = addresses.frameOf(address)
-  const kept = cached ? translations.leaves.lookup(tag, frame) : undefined
-  if (kept !== undefined && choose(2) === 0) return kept
-
-  const starts = startPoints(lookup, frame, cached)
-  const start = starts[choose(starts.length)] as TablePointer
   let { grantedLow, grantedHigh } = start
   const first = steps?.length ?? 0
   walk(format, view, start.frame, low, high, result, (level, table, index, entryLow, entryHigh) => {
@@ -80,9 +81,8 @@ export const lookupLeaf = (lookup: Lookup, { choose, cached, fills, steps }: Sig
       entry: format.name, address: frameAddress(table) + BigInt(index * 8),
       words: [addresses.join(entryLow, entryHigh)], note: describeEntry(undefined, level),
     })
-    if (fills && level < start.level) {
-      const covers = format.shift[level + 1] as number
-      translations.tables[level - 1]?.keep(tag, frame, covers, { frame: table, level, grantedLow, grantedHigh })
+    if (reach !== undefined && level < start.level) {
+      reach({ frame: table, level, grantedLow, grantedHigh }, format.shift[level + 1] as number)
     }
     grantedLow &= entryLow ^ format.invertLow
     grantedHigh &= entryHigh ^ format.invertHigh
@@ -92,8 +92,27 @@ export const lookupLeaf = (lookup: Lookup, { choose, cached, fills, steps }: Sig
     steps[steps.length - 1] = { ...last, note: describeEntry(result.status, result.level) }
   }
   const { status, level, pageShift, read, write, execute, user, snoop } = result
-  const leaf: Leaf = { status, level, frame: result.frame, pageShift, read, write, execute, user, snoop }
-  const keeps = status === LEAF || (keepsAbsent && status === ABSENT)
-  if (fills && keeps) translations.leaves.keep(tag, frame, status === LEAF ? pageShift : format.granuleShift, leaf)
+  return { status, level, frame: result.frame, pageShift, read, write, execute, user, snoop }
+}
+
+/** The root of a walk. */
+export const rootPointer = (format: Format, root: number): TablePointer =>
+  ({ frame: root, level: format.levels, grantedLow: -1, grantedHigh: -1 })
+
+/** The leaf for an address: kept, or read now. */
+export const lookupLeaf = (lookup: Lookup, { choose, cached, fills, steps }: Sight): Leaf => {
+  const { translations, tag, format, view, address, keepsAbsent } = lookup
+  const frame = addresses.frameOf(address)
+  const kept = cached ? translations.leaves.lookup(tag, frame) : undefined
+  if (kept !== undefined && choose(2) === 0) return kept
+
+  const starts = startPoints(lookup, frame, cached)
+  const start = starts[choose(starts.length)] as TablePointer
+  const reach: Reach | undefined = fills
+    ? (pointer, covers) => void translations.tables[pointer.level - 1]?.keep(tag, frame, covers, pointer)
+    : undefined
+  const leaf = walkFrom(format, view, address, start, reach, steps)
+  const keeps = leaf.status === LEAF || (keepsAbsent && leaf.status === ABSENT)
+  if (fills && keeps) translations.leaves.keep(tag, frame, leaf.status === LEAF ? leaf.pageShift : format.granuleShift, leaf)
   return leaf
 }

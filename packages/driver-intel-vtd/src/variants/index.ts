@@ -132,3 +132,6 @@ export const variants: readonly VtdVariant[] = [
       flushPages: (...args) => [...programming.flushPages(...args), deviceTlb({ source: 0x20, queueDepth: 0 }, 0)],
     }),
 ]
+
+export { adversaryVariants } from './adversary.js'
+export type { AdversaryVariant } from './adversary.js'

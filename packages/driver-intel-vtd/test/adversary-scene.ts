@@ -1,0 +1,203 @@
+// The scene of the adversarial tests: one device, the states that it can be put in, and every ordered pair of them.
+import { createGather } from '@iommu/core'
+import type { Device, Domain, PagingDomain } from '@iommu/core'
+import type { Adversary, AdversaryOptions, DmaRequest, Finding, Judgement, Outcome, TestMachine } from '@iommu/hardware'
+import { driverOver } from '../src/backends.js'
+import type { IntelVtd } from '../src/driver.js'
+import type { AdversarySetup } from '../src/variants/adversary.js'
+import { createVtdAdversary, createVtdMachine, defaultProfile } from '../src/model/index.js'
+import type { Profile, VtdMachine } from '../src/model/index.js'
+
+export const MAPPED = 0x10_0000n
+export const UNMAPPED = 0x20_0000n
+const LIVE_PASID = 5
+const DEAD_PASID = 6
+export const PAGE = 0x1000n
+const RW = { read: true, write: true }
+
+/** What hardware it is, which driver is on it, and how the adversary plays. */
+export interface Setup {
+  readonly profile?: Partial<Profile>
+  readonly options?: AdversaryOptions
+  readonly ats?: boolean
+  /** Tracked beside those of the scene; in place of them where `only` is set. */
+  readonly probes?: readonly DmaRequest[]
+  /** A broken driver. It is broken from the change on that is judged: what came before was right. */
+  readonly createDriver?: (machines: readonly TestMachine[], setup: AdversarySetup) => IntelVtd
+}
+
+export interface Scene {
+  readonly machine: VtdMachine
+  readonly adversary: Adversary
+  readonly driver: IntelVtd
+  readonly device: Device
+  /** A second device that keeps domain ids taken. */
+  readonly other: Device
+  paging(format: string): PagingDomain
+  attach(domain: Domain, device: Device, pasid?: number): void
+  /** From now on a broken driver is broken. */
+  breakDriver(): void
+}
+
+/**
+ * Frame 0 as an attacker would like it: whatever its words are read as, they are present, writable, and lead to
+ * frame 0 again. A pointer that is zero must not go unnoticed because there is nothing at address 0.
+ */
+const hostile = (): Uint8Array => {
+  const page = new Uint8Array(4096)
+  for (let at = 0; at < page.length; at += 8) page[at] = 0x67
+  return page
+}
+
+const probe = (source: number, address: bigint, more: Partial<DmaRequest> = {}): DmaRequest =>
+  ({ source, kind: 'untranslated', address, access: 'read', ...more })
+
+const rid = (address: bigint, more: Partial<DmaRequest> = {}): DmaRequest => probe(0x20, address, more)
+
+/** A machine, an adversary over it from the beginning, and a driver with two probed devices. */
+export const createScene = ({ profile = {}, options = {}, ats = false, probes, createDriver }: Setup = {}): Scene => {
+  let physical = 0x80_0000n
+  const endpoints = new Map([0x20, 0x28].map((source) => [source, { pasidWidth: 20, ...(ats ? { atsQueueDepth: 31 } : {}) }]))
+  const machine = createVtdMachine({ profile, endpoints })
+  machine.memory.load(0n, hostile())
+  const adversary = createVtdAdversary(machine, options)
+  let broken = false
+  const driver = createDriver?.([machine], { warn: () => undefined, broken: () => broken })
+    ?? driverOver([machine], () => undefined, defaultProfile.hostAddressBits)
+  const [device, other] = [0x20, 0x28].map((requesterId): Device => ({ name: `device ${requesterId}`, requesterId, ats })) as [Device, Device]
+  for (const each of [device, other]) {
+    driver.probeDevice(each)
+    driver.probeFinalize?.(each)
+  }
+  adversary.track(...(probes ?? [
+    rid(MAPPED), rid(UNMAPPED, { access: 'write' }),
+    ...(driver.manifest.maxPasids > 0 ? [rid(MAPPED, { pasid: LIVE_PASID }), rid(MAPPED, { pasid: DEAD_PASID })] : []),
+    ...(ats ? [rid(MAPPED, { kind: 'translate' }), rid(MAPPED, { kind: 'translated' })] : []),
+  ]))
+  const live = new Map<string, Domain>()
+  return {
+    machine, adversary, driver, device, other,
+    attach(domain, to, pasid) {
+      const point = `${to.name} ${pasid ?? 0}`
+      const old = live.get(point) ?? driver.blockedDomain as Domain
+      if (pasid === undefined) domain.attachDev?.(to, old)
+      else domain.setDevPasid?.(to, pasid, old)
+      live.set(point, domain)
+    },
+    breakDriver() { broken = true },
+    paging(format) {
+      const domain = driver.domainAllocPaging?.(device, { format })
+      if (domain === undefined) throw new RangeError('the driver has no paging domains')
+      map(domain, MAPPED, physical)
+      physical += 0x1_0000n
+      return domain
+    },
+  }
+}
+
+export const map = (domain: PagingDomain, iova: bigint, to: bigint): void => {
+  const { error } = domain.mapPages(iova, to, PAGE, 1, RW)
+  if (error !== undefined) throw error
+  domain.iotlbSyncMap?.(iova, PAGE)
+}
+
+export const unmap = (domain: PagingDomain, iova: bigint): void => {
+  const gather = createGather()
+  domain.unmapPages(iova, PAGE, 1, gather)
+  domain.iotlbSync?.(gather)
+}
+
+/** A state of the device's requester id. */
+interface State {
+  readonly name: string
+  readonly format?: string
+  readonly identity?: true
+  /** The state whose domain id it has, with another root. */
+  readonly sameId?: string
+}
+
+const stage = (format: string, short: string): State[] => [
+  { name: `${short} a`, format }, { name: `${short} b`, format }, { name: `${short} a'`, format, sameId: `${short} a` },
+]
+const simple: State[] = [{ name: 'blocked' }, { name: 'identity', identity: true }]
+
+/** Blocked, identity (domain id 1), and per stage two domains and one that has the first one's id with another root. */
+export const scalableStates: readonly State[] = [...simple, ...stage('first-stage-4', 'first stage'), ...stage('second-stage-4', 'second stage')]
+export const legacyStates: readonly State[] = [...simple, ...stage('second-stage-4', 'second stage')]
+
+export type Pair = readonly [from: State, to: State]
+export const pairsOf = (states: readonly State[]): Pair[] =>
+  states.flatMap((from) => states.filter((to) => to !== from).map((to) => [from, to] as const))
+
+/** What came of one pair. */
+export interface PairResult {
+  readonly name: string
+  readonly during: readonly Finding[]
+  readonly after: readonly Finding[]
+  readonly free: readonly Finding[]
+  readonly rest: readonly Finding[]
+  readonly invalidations: readonly Judgement[]
+  readonly copies: number
+}
+
+const domainOf = ({ driver, paging }: Scene, { format, identity }: State): Domain => {
+  const domain = identity === true ? driver.identityDomain : format === undefined ? driver.blockedDomain : paging(format)
+  if (domain === undefined) throw new RangeError('the driver lacks a domain of the scene')
+  return domain
+}
+
+const idOf = (outcome: Outcome | undefined): number | undefined => {
+  const id = outcome?.result === 'translated' ? /^domain (\d+)/.exec(outcome.tag)?.[1] : undefined
+  return id === undefined ? undefined : Number(id)
+}
+
+/** Ids are the lowest free ones, so one is reused at once where the device passes through blocked. */
+const reusesId = ([from, to]: Pair): boolean => from.sameId === to.name || to.sameId === from.name
+
+/** Switches a device from one state to another, gives back what the old one had, and judges. */
+export const runPair = (setup: Setup, pair: Pair): PairResult => {
+  const [from, to] = pair
+  const scene = createScene(setup)
+  const { adversary, attach, device, driver } = scene
+  if (driver.manifest.maxPasids > 0) attach(scene.paging(driver.manifest.formats[0] as string), device, LIVE_PASID)
+  const old = domainOf(scene, from)
+  attach(old, device)
+  const next = domainOf(scene, to)
+  const id = idOf(adversary.outcomes(rid(MAPPED), 'memory')[0])
+  const given: Finding[] = []
+  const giveBack = (): void => {
+    if (id !== undefined) given.push(...adversary.release(id))
+  }
+  const before = adversary.cost.copies
+  scene.breakDriver()
+  const { during, after, free } = adversary.watch(() => {
+    if (reusesId(pair)) {
+      attach(driver.blockedDomain as Domain, device)
+      giveBack()
+    }
+    attach(next, device)
+  })
+  const copies = adversary.cost.copies - before
+  const rest = adversary.atRest()
+  if (!reusesId(pair)) giveBack()
+  if (old.kind === 'paging') (old as PagingDomain).free()
+  return {
+    name: `${from.name} -> ${to.name}`, during, after, free: [...free, ...given, ...adversary.freedPages()], rest,
+    invalidations: adversary.invalidations(), copies,
+  }
+}
+
+/** Pairs that failed: together, and by sentence. */
+export interface Count {
+  readonly failed: number
+  readonly during: number
+  readonly after: number
+  readonly free: number
+}
+
+export const count = (results: readonly PairResult[]): Count => ({
+  failed: results.filter(({ during, after, free }) => during.length + after.length + free.length > 0).length,
+  during: results.filter(({ during }) => during.length > 0).length,
+  after: results.filter(({ after }) => after.length > 0).length,
+  free: results.filter(({ free }) => free.length > 0).length,
+})

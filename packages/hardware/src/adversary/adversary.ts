@@ -1,0 +1,290 @@
+// Adversarial mode: watches a machine's driver, and says at every step everything that a DMA could meet.
+import type { DmaRequest, Outcome, Translated } from '../dma.js'
+import { outcomeKey } from '../dma.js'
+import type { Observer } from '../events.js'
+import { explore } from '../explore.js'
+import type { Choose } from '../explore.js'
+import { classify, heldKey } from './classify.js'
+import type { Judgement } from './classify.js'
+import { createCommands } from './commands.js'
+import type { QueueOrder } from './commands.js'
+import { createEntryCaches, placeKey } from './entries.js'
+import type { Cost } from './entries.js'
+import { describeStep } from './findings.js'
+import type { Finding, Sentence, Verdict } from './findings.js'
+import { createHistory } from './history.js'
+import type { Stores, WatchedMemory } from './history.js'
+import { createMaySet, tagKey } from './may-set.js'
+import { createTranslations } from './translations.js'
+import type { EntryAsk, Held, Look, TranslationAsk, Vendor } from './vendor.js'
+
+export interface AdversaryOptions {
+  /** `prompt` where the walker snoops, `write-back` where it does not, if absent. */
+  readonly stores?: Stores
+  /** `vendor` if absent. */
+  readonly queue?: QueueOrder
+  /** The DMA that is tried after every step. More can be added with `track`. */
+  readonly probes?: readonly DmaRequest[]
+}
+
+/** The machine that is watched. */
+export interface WatchedMachine {
+  readonly memory: WatchedMemory & { readonly coherent: boolean }
+  observe(observer: Observer): () => void
+}
+
+/** `flight`: a DMA that is under way, whatever it began with; `next`: one that begins now; `memory`: without caches. */
+export type Sight = 'flight' | 'next' | 'memory'
+
+export interface Adversary {
+  readonly cost: Readonly<Cost>
+  /** Tries these requests too from now on. */
+  track(...requests: readonly DmaRequest[]): void
+  /** Everything that a request may meet. Equal outcomes once. */
+  outcomes(request: DmaRequest, sight?: Sight): readonly Outcome[]
+  /**
+   * Runs a change from one state to another and judges it. `hitless`: blocked is no answer in between, unless it is
+   * the one before or after.
+   */
+  watch(run: () => void, options?: { readonly hitless?: boolean }): Verdict
+  /**
+   * A domain id is given back. What hardware still holds under it, unless an entry that is live can bring it back
+   * (rule 14). Table pages need no call: they are judged when the allocator gets them.
+   */
+  release(domain: number): readonly Finding[]
+  /** Table pages given back too early since the last call of this or of `watch`. */
+  freedPages(): readonly Finding[]
+  /** Kept copies that differ from memory in any bit that was read (rule 15). */
+  atRest(): readonly Finding[]
+  /** Domains that kept copies name now: those to `release` when they are given back. */
+  domains(): ReadonlySet<number>
+  /** The invalidations since the last `watch` began. */
+  invalidations(): readonly Judgement[]
+  stop(): void
+}
+
+/** What one exploration came by; it is put into the caches when the exploration is over. */
+interface Trail<V, P> {
+  readonly entries: Map<string, EntryAsk<unknown>>
+  readonly translations: Map<string, TranslationAsk<V, P>>
+  readonly devices: Map<string, Held<Translated>>
+}
+
+/** Watches from now on. The vendor says what the hardware is; see vendor.ts. */
+export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V, P>, options: AdversaryOptions = {}): Adversary => {
+  const cost: Cost = { copies: 0, observations: 0, memoHits: 0, memoMisses: 0 }
+  const history = createHistory(machine.memory, options.stores ?? (machine.memory.coherent ? 'prompt' : 'write-back'))
+  const entries = createEntryCaches(history, cost)
+  const translations = createTranslations<V, P>(history, cost)
+  /** Rule 10: one more may-set below; the tag's domain is the source. */
+  const devices = createMaySet<Translated>()
+  const commands = createCommands(options.queue ?? 'vendor', (earlier, later) => vendor.ordered(earlier, later), (drop, issue) => {
+    entries.drop(drop, issue)
+    translations.leaves.drop(drop.translation, issue)
+    translations.tables.drop(drop.translation, issue)
+    devices.drop(drop.device, issue)
+  })
+  const probes: DmaRequest[] = [...(options.probes ?? [])]
+  /** Outcomes met during the change at hand, by probe, with the step. */
+  let met: Map<string, { readonly outcome: Outcome; readonly step: string }>[] | undefined
+  /** Commands of the change at hand, each with the domains given back after it. */
+  let judged: { readonly judge: (released: ReadonlySet<number>) => Judgement; readonly released: Set<number> }[] = []
+  let freed: Finding[] = []
+
+  const newTrail = (): Trail<V, P> => ({ entries: new Map(), translations: new Map(), devices: new Map() })
+  const pick = <T>(choose: Choose, from: readonly T[]): T => from[choose(from.length)] as T
+  const lookOf = (sight: Sight, choose: Choose, trail: Trail<V, P>): Look<V, P> => ({
+    entry<C>(ask: EntryAsk<C>): C {
+      trail.entries.set(placeKey(ask), ask)
+      if (sight === 'memory') return entries.memory(ask).fetched.value as C
+      const copies = sight === 'flight' ? entries.copies(ask, 'window')
+        : [...new Map([...entries.copies(ask, 'fresh'), ...entries.copies(ask, 'kept')].map((each) => [each.fetched.key, each])).values()]
+      return pick(choose, copies).fetched.value as C
+    },
+    translation(ask) {
+      trail.translations.set(`${tagKey(ask.tag)} ${ask.frame} ${ask.from}`, ask)
+      return sight === 'memory' ? translations.memory(ask).walked.value : pick(choose, translations.values(ask))
+    },
+  })
+  const frameOf = (address: bigint): number => Number(address >> 12n)
+  const answer = (request: DmaRequest, sight: Sight, choose: Choose, trail: Trail<V, P>): Outcome => {
+    const asks = request.kind === 'translate' && sight !== 'memory'
+    const tag = { space: 'device', domain: request.source, pasid: request.pasid ?? 0 }
+    if (asks) {
+      const held = devices.at(tag, 'leaf', frameOf(request.address))
+      const way = choose(1 + held.length)
+      const { value } = held[way - 1] ?? {}
+      if (value !== undefined) return { ...value, address: value.address + (request.address & (value.pageSize - 1n)) }
+    }
+    const outcome = vendor.translate(request, lookOf(sight, choose, trail))
+    if (asks && outcome.result === 'translated' && vendor.hasDeviceTlb(request.source)) {
+      const offset = request.address & (outcome.pageSize - 1n)
+      const first = frameOf(request.address - offset)
+      const value = { ...outcome, address: outcome.address - offset }
+      const held: Held<Translated> = {
+        tag, kind: 'leaf', key: outcomeKey(value), value, first, last: first + Number(outcome.pageSize >> 12n) - 1, origin: history.now,
+      }
+      trail.devices.set(heldKey(held), held)
+    }
+    return outcome
+  }
+  const outcomesOf = (request: DmaRequest, sight: Sight, trail = newTrail()): Outcome[] =>
+    explore((choose) => answer(request, sight, choose, trail), outcomeKey)
+
+  /** Rule 12: caches learn everything that they can; when there is nothing left to learn the outcomes count. */
+  const observe = (step: string): void => {
+    cost.observations++
+    for (;;) {
+      const trail = newTrail()
+      const outcomes = probes.map((probe) => outcomesOf(probe, 'flight', trail))
+      let more = false
+      for (const ask of trail.entries.values()) more = entries.reach(ask) || more
+      for (const ask of trail.translations.values()) more = translations.fill(ask) || more
+      for (const held of trail.devices.values()) more = devices.add(held) || more
+      if (more) continue
+      entries.close(new Set(trail.entries.keys()))
+      outcomes.forEach((each, index) => {
+        for (const outcome of each) {
+          const key = outcomeKey(outcome)
+          if (met?.[index]?.has(key) === false) met[index].set(key, { outcome, step })
+        }
+      })
+      history.forget(entries.floor)
+      return
+    }
+  }
+  const freshKeys = (): Set<string> => {
+    const trail = newTrail()
+    const keys = new Set<string>()
+    for (const probe of probes) {
+      const [outcome] = outcomesOf(probe, 'memory', trail)
+      if (probe.kind !== 'translate' || outcome?.result !== 'translated') continue
+      const offset = probe.address & (outcome.pageSize - 1n)
+      const first = frameOf(probe.address - offset)
+      keys.add(heldKey({
+        tag: { space: 'device', domain: probe.source, pasid: probe.pasid ?? 0 }, kind: 'leaf',
+        key: outcomeKey({ ...outcome, address: outcome.address - offset }), first, last: first + Number(outcome.pageSize >> 12n) - 1,
+      }))
+    }
+    for (const ask of trail.translations.values()) {
+      const { walked, reached } = translations.memory(ask)
+      keys.add(heldKey({ tag: ask.tag, kind: 'leaf', ...walked }))
+      for (const pointer of reached) keys.add(heldKey({ tag: ask.tag, kind: 'table', ...pointer }))
+    }
+    return keys
+  }
+  const classifyNow = (command: Parameters<typeof classify>[0]): void => {
+    const fresh = freshKeys()
+    const judge = classify(command, {
+      entries: entries.kept(),
+      translations: [...translations.leaves.all(), ...translations.tables.all()],
+      devices: devices.all(),
+      isCurrent: (copy) => entries.isCurrent(copy),
+      isFresh: (held) => fresh.has(heldKey(held)),
+    })
+    judged.push({ judge, released: new Set() })
+  }
+  const finding = (sentence: Sentence, step: string, says: string): Finding => ({ sentence, step, says })
+  const heldPages = (step: string, frame: number, count: number): Finding[] => {
+    const inside = (page: number | undefined): boolean => page !== undefined && page >= frame && page < frame + count
+    return [
+      ...entries.kept().filter(({ fetched }) => fetched.names.some(inside))
+        .map(({ fetched }) => finding('free', step, `a kept copy still names the page: ${fetched.key}`)),
+      ...translations.tables.all().filter(({ page }) => inside(page))
+        .map(({ tag, key }) => finding('free', step, `a kept pointer under ${tagKey(tag)} still leads to the page: ${key}`)),
+    ]
+  }
+
+  /** Steps that touch nothing on a probed path change no outcome. */
+  const touchesPath = (changed: readonly number[]): boolean => {
+    if (changed.length === 0) return false
+    const sets = [entries.words(), translations.words()]
+    return changed.some((word) => sets.some((each) => each.has(word)))
+  }
+
+  const stop = machine.observe((event) => {
+    history.tick()
+    const changed = history.record(event)
+    if (event.kind === 'free') freed.push(...heldPages(describeStep(event), event.frame, event.count))
+    // Switching ATS off empties the device's TLB.
+    if (event.kind === 'config' && event.feature === 'ats' && !event.on) devices.drop(({ tag }) => tag.domain === event.source, Infinity)
+    const command = vendor.command(event)
+    if (command !== undefined) {
+      if (command.drop !== undefined) classifyNow(command)
+      commands.issue(command, history.now)
+      if (command.completes) commands.complete()
+    }
+    if (command !== undefined || event.kind === 'config' || touchesPath(changed)) observe(describeStep(event))
+  })
+  observe('start')
+
+  return {
+    cost,
+    track(...requests) {
+      probes.push(...requests)
+      observe('start')
+    },
+    outcomes: (request, sight = 'flight') => outcomesOf(request, sight),
+    watch(run, { hitless = false } = {}) {
+      // Caches know the state before, and no DMA from before that state is left: it would be blocked in no switch's name.
+      observe('before')
+      history.tick()
+      entries.land()
+      const from = probes.map((probe) => outcomesOf(probe, 'memory')[0] as Outcome)
+      met = probes.map(() => new Map())
+      judged = []
+      freed = []
+      try {
+        observe('before')
+        run()
+      } catch (error) {
+        met = undefined
+        throw error
+      }
+      // Who starts a DMA now has ordered his stores before the device's doorbell; writing back is not part of that.
+      if (history.stores === 'order' && history.settle().length > 0) observe('the doorbell')
+      const to = probes.map((probe) => outcomesOf(probe, 'memory')[0] as Outcome)
+      const seen = met
+      met = undefined
+      const report = (sentence: Sentence, index: number, outcome: Outcome, step: string): Finding => ({
+        sentence, step, outcome, probe: probes[index] as DmaRequest,
+        says: `${outcomeKey(outcome)}, and not ${outcomeKey(from[index] as Outcome)} or ${outcomeKey(to[index] as Outcome)}`,
+      })
+      const during = probes.flatMap((_, index) => {
+        const allowed = new Set([...(hitless ? [] : ['blocked']), outcomeKey(from[index] as Outcome), outcomeKey(to[index] as Outcome)])
+        return [...(seen[index] ?? [])].filter(([key]) => !allowed.has(key))
+          .map(([, { outcome, step }]) => report('during', index, outcome, step))
+      })
+      const after = probes.flatMap((probe, index) => outcomesOf(probe, 'next')
+        .filter((outcome) => outcomeKey(outcome) !== outcomeKey(to[index] as Outcome))
+        .map((outcome) => report('after', index, outcome, 'return')))
+      const free = freed
+      freed = []
+      return { during, after, free, from, to }
+    },
+    release(domain) {
+      for (const { released } of judged) released.add(domain)
+      const trail = newTrail()
+      for (const probe of probes) outcomesOf(probe, 'memory', trail)
+      const live = new Set([...trail.translations.values()].map(({ tag }) => tagKey(tag)))
+      return [
+        ...entries.kept().filter(({ fetched: { tag } }) => !tag.absent && tag.domain === domain)
+          .filter((copy) => !entries.isCurrent(copy))
+          .map(({ fetched }) => finding('free', 'release', `a kept copy still names domain ${domain}: ${fetched.key}`)),
+        ...[...translations.leaves.all(), ...translations.tables.all()]
+          .filter(({ tag }) => tag.domain === domain && !live.has(tagKey(tag)))
+          .map(({ tag, kind, key }) => finding('free', 'release', `a kept ${kind} under ${tagKey(tag)}: ${key}`)),
+      ]
+    },
+    freedPages() {
+      const found = freed
+      freed = []
+      return found
+    },
+    atRest: () => entries.kept().filter((copy) => !entries.isCurrent(copy))
+      .map(({ fetched }) => finding('rest', 'rest', `a kept copy differs from memory: ${fetched.key}`)),
+    domains: () => new Set(entries.kept().filter(({ fetched }) => !fetched.tag.absent).map(({ fetched }) => fetched.tag.domain)),
+    invalidations: () => judged.map(({ judge, released }) => judge(released)),
+    stop,
+  }
+}

@@ -1,0 +1,127 @@
+// Translations: kept ones and the walks that can happen now, from the root and from every kept pointer.
+import * as addresses from '../address.js'
+import { explore } from '../explore.js'
+import type { Choose } from '../explore.js'
+import type { HardwareView } from '../memory.js'
+import type { Cost } from './entries.js'
+import { wordOf } from './history.js'
+import type { History } from './history.js'
+import { createMaySet, tagKey } from './may-set.js'
+import type { MaySet } from './may-set.js'
+import type { Held, Reached, TranslationAsk, Walked } from './vendor.js'
+
+/** One walk, with the pointers that it came by. */
+interface Way<V, P> {
+  /** The kept pointer that it began at, by its key; undefined: the root. */
+  readonly start: Held<P> | undefined
+  readonly walked: Walked<V>
+  readonly reached: readonly Reached<P>[]
+}
+
+interface Known<V, P> {
+  readonly ways: readonly Way<V, P>[]
+  readonly words: ReadonlySet<number>
+  readonly stamp: number
+  readonly pointersStamp: number
+}
+
+export interface Translations<V, P> {
+  readonly leaves: MaySet<V>
+  readonly tables: MaySet<P>
+  /** What a request may meet: kept translations, and walks from now on. Equal values once. */
+  values(ask: TranslationAsk<V, P>): readonly V[]
+  /** The walk from the root through the last values stored, and what it would leave in caches. */
+  memory(ask: TranslationAsk<V, P>): { readonly walked: Walked<V>; readonly reached: readonly Reached<P>[] }
+  /** Caches learn from every walk that the question allows. True where they hold more, or anything younger. */
+  fill(ask: TranslationAsk<V, P>): boolean
+  words(): ReadonlySet<number>
+}
+
+/** Memory as one walk reads it, each word in one of the values that can be read now. */
+const viewOf = (history: History, read: (address: bigint) => bigint): HardwareView => {
+  const view = {
+    low: 0,
+    high: 0,
+    has: (frame: number) => history.isMemory(frame),
+    load64: read,
+    loadPair(frame: number, index: number) {
+      addresses.split(read(addresses.frameAddress(frame) + BigInt(index * 8)))
+      view.low = addresses.low
+      view.high = addresses.high
+    },
+  }
+  return view
+}
+
+const wayKey = <V, P>({ walked, reached }: Way<V, P>): string =>
+  `${walked.key} ${walked.first}-${walked.last} ${reached.map(({ key, first, last }) => `${key} ${first}-${last}`).join()}`
+
+export const createTranslations = <V, P>(history: History, cost: Cost): Translations<V, P> => {
+  const leaves = createMaySet<V>()
+  const tables = createMaySet<P>()
+  const known = new Map<string, Known<V, P>>()
+  const nameOf = (ask: TranslationAsk<V, P>): string => `${tagKey(ask.tag)} ${ask.frame} ${ask.from}`
+
+  const walks = (ask: TranslationAsk<V, P>, start: Held<P> | undefined, words: Set<number>): Way<V, P>[] =>
+    explore((choose: Choose): Way<V, P> => {
+      const read = (address: bigint): bigint => {
+        words.add(wordOf(address))
+        const values = [...new Set(history.versions(address, 8).filter(({ to }) => to > history.now).map((each) => each.values[0] as bigint))]
+        return values[choose(values.length)] as bigint
+      }
+      const reached: Reached<P>[] = []
+      const walked = ask.walk(viewOf(history, read), start?.value, (pointer) => void reached.push(pointer))
+      return { start, walked, reached }
+    }, wayKey)
+  const waysOf = (ask: TranslationAsk<V, P>): readonly Way<V, P>[] => {
+    const name = nameOf(ask)
+    const old = known.get(name)
+    const pointersStamp = tables.stampOf(ask.tag)
+    if (old !== undefined && old.pointersStamp === pointersStamp && !history.changed(old.words, old.stamp)) {
+      cost.memoHits++
+      return old.ways
+    }
+    cost.memoMisses++
+    const words = new Set<number>()
+    const starts = [undefined, ...tables.at(ask.tag, 'table', ask.frame)]
+    const ways = starts.flatMap((start) => walks(ask, start, words))
+    known.set(name, { ways, words, stamp: history.stamp, pointersStamp })
+    return ways
+  }
+  /** Pointers are the same object only until their origin moves: the origin is looked up by what they are. */
+  const originOf = (ask: TranslationAsk<V, P>, start: Held<P> | undefined): number => {
+    if (start === undefined) return history.now
+    const now = tables.at(ask.tag, 'table', ask.frame)
+      .find(({ key, first, last }) => key === start.key && first === start.first && last === start.last)
+    return now?.origin ?? start.origin
+  }
+
+  return {
+    leaves,
+    tables,
+    values(ask) {
+      const kept = leaves.at(ask.tag, 'leaf', ask.frame).map(({ key, value }) => [key, value] as const)
+      const now = waysOf(ask).map(({ walked }) => [walked.key, walked.value] as const)
+      return [...new Map([...kept, ...now]).values()]
+    },
+    memory(ask) {
+      const reached: Reached<P>[] = []
+      const walked = ask.walk(viewOf(history, (address) => history.latest(address)), undefined, (pointer) => void reached.push(pointer))
+      return { walked, reached }
+    },
+    fill(ask) {
+      let more = false
+      for (const { start, walked, reached } of waysOf(ask)) {
+        const origin = originOf(ask, start)
+        for (const { key, value, first, last, page } of reached) {
+          more = tables.add({ tag: ask.tag, kind: 'table', key, value, first, last, page, origin }) || more
+        }
+        if (!walked.keeps) continue
+        const { key, value, first, last } = walked
+        more = leaves.add({ tag: ask.tag, kind: 'leaf', key, value, first, last, origin }) || more
+      }
+      return more
+    },
+    words: () => new Set([...known.values()].flatMap(({ words }) => [...words])),
+  }
+}
