@@ -1,5 +1,5 @@
 // A backend: what the suite is handed. It imports no driver.
-import type { AddressSpace, Core, CoreOptions, IommuOps } from '@iommu/core'
+import type { AddressSpace, Core, CoreOptions, IommuOps, Manifest } from '@iommu/core'
 import type { EndpointCapabilities, TestMachine } from '@iommu/hardware'
 
 /** What a machine of a case must have. */
@@ -55,3 +55,9 @@ export interface Backend {
 
 /** How the core layer is made; variants of it are handed in here. */
 export type CreateCore = (ops: IommuOps, options?: CoreOptions) => Core
+
+/** What the driver declares on a backend. */
+export const manifestOf = (backend: Backend): Manifest => {
+  const machine = backend.createMachine({ endpoints: new Map(), unit: 0 })
+  return backend.createDriver([machine], { warn: () => undefined }).manifest
+}

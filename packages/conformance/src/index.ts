@@ -1,4 +1,5 @@
 // The conformance suite.
+export { manifestOf } from './backend.js'
 export type { Backend, CreateCore, DriverSetup, MachineSetup, TestAddressSpace } from './backend.js'
 export type { Bench, BenchOptions, DeviceSpec, Point } from './bench.js'
 export { StatementFailed } from './check.js'

@@ -1,6 +1,6 @@
 // Judges mutants: runs the suite on each, and says which statements it fails.
 import { createCore as wholeCore } from '@iommu/core'
-import type { Manifest } from '@iommu/core'
+import { manifestOf } from './backend.js'
 import type { Backend, CreateCore } from './backend.js'
 import { opsMutants } from './mutants/index.js'
 import type { OpsMutant } from './mutants/mutant.js'
@@ -59,11 +59,6 @@ const judge = (
   const failed = caughtBy.map(({ statement }) => statement)
   const caught = failed.includes(breaks[0] as string) && failed.every((each) => breaks.includes(each))
   return { id, title, part, driver: backend.name, backend: backend.backend, breaks, caughtBy, caught }
-}
-
-const manifestOf = (backend: Backend): Manifest => {
-  const machine = backend.createMachine({ endpoints: new Map(), unit: 0 })
-  return backend.createDriver([machine], { warn: () => undefined }).manifest
 }
 
 const broken = (backend: Backend, { alter }: OpsMutant): Backend => ({

@@ -1,5 +1,6 @@
 // drivers: what is here, and what each driver declares.
 import type { Manifest, Placement } from '@iommu/core'
+import { manifestOf } from '@iommu/conformance'
 import type { Backend } from '@iommu/conformance'
 import { readArguments } from '../arguments.js'
 import { driverNames, loadDriver } from '../driver-modules.js'
@@ -18,11 +19,6 @@ on which it declares the same are listed together.
 interface Declared {
   readonly manifest: Manifest
   readonly kinds: string[]
-}
-
-const manifestOf = (backend: Backend): Manifest => {
-  const machine = backend.createMachine({ endpoints: new Map(), unit: 0 })
-  return backend.createDriver([machine], { warn: () => undefined }).manifest
 }
 
 const declaredBy = (backends: readonly Backend[]): Declared[] => {

@@ -8,7 +8,7 @@ import {
   pasidDeviceTlbDescriptor, pasidIotlbDescriptor, waitDescriptor,
 } from '../tables/index.js'
 import type { Capabilities } from '../tables/index.js'
-import { dropEverything, dropPages, dropTranslations, firstStageTag } from './caches.js'
+import { dropPages, dropTranslations, firstStageTag } from './caches.js'
 import type { Caches } from './caches.js'
 
 /** Where the queue is and how far it has come. Offsets are bytes. */
@@ -198,6 +198,3 @@ export const runQueue = (state: QueueState, target: QueueTarget): void => {
     }
   }
 }
-
-/** Everything the unit holds goes, as SRTP does where CAP.ESRTPS is set. */
-export const invalidateAll = dropEverything
