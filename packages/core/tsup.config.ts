@@ -1,4 +1,4 @@
 import { defineConfig } from 'tsup'
 import { library } from '@iommu-tools/presets/tsup'
 
-export default defineConfig(library({ index: 'src/index.ts', variants: 'src/variants/index.ts' }))
+export default defineConfig(library({ index: 'src/index.ts', driver: 'src/driver/index.ts', variants: 'src/variants/index.ts' }))

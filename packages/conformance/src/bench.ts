@@ -199,6 +199,6 @@ const nameOfPoint = ({ device, pasid }: Point): string => (pasid === undefined ?
 
 /** An address space without tables of its own, for statements that need no translation by it. */
 export const createAddressSpace = (name: string, root = 0n): AddressSpace => ({
-  name, root, levels: 4, subscribe: () => () => undefined,
+  name, root, levels: 4, pageShift: 12, subscribe: () => () => undefined,
 })
 

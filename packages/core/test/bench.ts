@@ -59,6 +59,7 @@ export const addressSpace = (name: string): FakeSpace => {
     name,
     root: 0x1000n,
     levels: 4,
+    pageShift: 12,
     listeners,
     subscribe(listener) {
       listeners.add(listener)

@@ -2,8 +2,8 @@
 import type { IommuOps } from '@iommu/core'
 import { PhysicalMemory } from '@iommu/hardware'
 import type { EndpointCapabilities, TestMachine } from '@iommu/hardware'
-import { createCpuAddressSpace } from './cpu-address-space.js'
-import type { CpuAddressSpace } from './cpu-address-space.js'
+import { createCpuAddressSpace, firstStage } from '@iommu/page-table'
+import type { CpuAddressSpace, Format } from '@iommu/page-table'
 import { createIntelVtd } from './driver.js'
 import type { IntelVtd, VtdOptions } from './driver.js'
 import { createVtdMachine, defaultProfile } from './model/index.js'
@@ -28,6 +28,10 @@ export interface VtdBackend {
 }
 
 const isVtd = (ops: IommuOps): ops is IntelVtd => 'domainIdsInUse' in ops
+
+/** How a CPU of this machine writes a process's tables. */
+export const cpuTables = (addressBits: number): Format =>
+  firstStage({ levels: 4, leafShifts: [12, 21], addressBits, noExecute: false })
 
 /** Makes the driver over a backend's machines, with some options of the driver changed. */
 export const driverOver = (
@@ -56,7 +60,7 @@ const backend = (
       ...(first?.memory instanceof PhysicalMemory ? { memory: first.memory } : {}),
     }),
     createDriver: (machines, { warn }) => driverOver(machines, warn, whole.hostAddressBits),
-    createAddressSpace: (machine, name) => createCpuAddressSpace(machine, name, whole.hostAddressBits),
+    createAddressSpace: ({ memory }, name) => createCpuAddressSpace(memory, name, cpuTables(whole.hostAddressBits)),
     idsInUse: (ops) => (isVtd(ops) ? ops.domainIdsInUse() : 0),
   }
 }

@@ -21,7 +21,7 @@ export const declare = (units: readonly Unit[]): Manifest => {
     blocked: everywhere,
     identity: identity ? everywhere : { rid: false, pasid: false },
     paging: everywhere,
-    sva: { rid: false, pasid: svaObstacle(unit, 4) === undefined },
+    sva: { rid: false, pasid: svaObstacle(unit, { levels: 4, pageShift: 12 }) === undefined },
     maxPasids,
     pasidsOutliveBlockedRid: pasids,
     standInBlocks: true,

@@ -1,6 +1,8 @@
 // One remapping unit under the driver's control: its root table, its queue and its domain ids.
 import { encode } from '@iommu/bits'
 import { IommuError } from '@iommu/core'
+import { createIds } from '@iommu/core/driver'
+import type { Ids } from '@iommu/core/driver'
 import { frameAddress } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
 import type { Programming } from './programming/index.js'
@@ -15,13 +17,6 @@ import type { Capabilities } from './tables/index.js'
 export const IDENTITY_DOMAIN_ID = 1
 const FIRST_DOMAIN_ID = 2
 
-export interface DomainIds {
-  /** The lowest free id. Throws ENOSPC where there is none. */
-  take(): number
-  give(id: number): void
-  readonly used: number
-}
-
 export interface Unit {
   readonly index: number
   readonly machine: Machine
@@ -35,7 +30,7 @@ export interface Unit {
   readonly pagesCoherent: boolean
   readonly queue: InvalidationQueue
   readonly programming: Programming
-  readonly domainIds: DomainIds
+  readonly domainIds: Ids
   /** Address of a source's context entry; makes its context table where there is none. Throws ENOMEM. */
   contextEntry(source: number): bigint
 }
@@ -43,21 +38,6 @@ export interface Unit {
 /** Whether walks of page tables snoop: the two modes have a bit each. */
 export const pagesSnooped = ({ coherent, scalableWalkCoherent }: Capabilities, scalable: boolean): boolean =>
   scalable ? scalableWalkCoherent : coherent
-
-const createDomainIds = (limit: number): DomainIds => {
-  const used = new Set<number>()
-  return {
-    take() {
-      let id = FIRST_DOMAIN_ID
-      while (used.has(id)) id++
-      if (id >= limit) throw new IommuError('ENOSPC', 'no domain id is left', { limit })
-      used.add(id)
-      return id
-    },
-    give: (id) => void used.delete(id),
-    get used() { return used.size },
-  }
-}
 
 const noMemory = (what: string): never => {
   throw new IommuError('ENOMEM', `no memory for ${what}`)
@@ -124,7 +104,7 @@ export const takeOver = (machine: Machine, index: number, options: UnitOptions):
     pagesCoherent: pagesSnooped(capabilities, scalable),
     queue,
     programming,
-    domainIds: createDomainIds(capabilities.domainIds),
+    domainIds: createIds('domain id', FIRST_DOMAIN_ID, capabilities.domainIds),
     contextEntry: (source) =>
       contextTable(source) + (scalable ? BigInt((source & 0x7f) * 32) : BigInt((source & 0xff) * 16)),
   }

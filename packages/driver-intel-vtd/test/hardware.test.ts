@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { errorCode } from '@iommu/core'
 import type { Device, PagingDomain, SvaDomain } from '@iommu/core'
 import type { DmaRequest } from '@iommu/hardware'
-import { createCpuAddressSpace } from '../src/cpu-address-space.js'
+import { createCpuAddressSpace } from '@iommu/page-table'
+import { cpuTables } from '../src/backends.js'
 import { createIntelVtd } from '../src/index.js'
 import type { IntelVtd } from '../src/index.js'
 import { createVtdMachine } from '../src/model/index.js'
@@ -225,7 +226,7 @@ describe('SVA', () => {
   test('shares domain id 1 with identity, and is told apart by its PASID', () => {
     const { machine, driver } = made()
     driver.identityDomain?.attachDev(device, undefined)
-    const cpu = createCpuAddressSpace(machine, 'process', 46)
+    const cpu = createCpuAddressSpace(machine.memory, 'process', cpuTables(46))
     cpu.map(0x10_0000n, 0x90_0000n)
     const domain = driver.domainAllocSva?.(device, cpu.space) as SvaDomain
     domain.setDevPasid(device, 7, undefined)
@@ -237,7 +238,7 @@ describe('SVA', () => {
   })
   test('an exited process leaves an entry whose faults are not recorded, until the PASID is removed', () => {
     const { machine, driver } = made()
-    const cpu = createCpuAddressSpace(machine, 'process', 46)
+    const cpu = createCpuAddressSpace(machine.memory, 'process', cpuTables(46))
     const domain = driver.domainAllocSva?.(device, cpu.space) as SvaDomain
     domain.setDevPasid(device, 7, undefined)
     cpu.end()
@@ -251,7 +252,7 @@ describe('SVA', () => {
     [{ scalable: false, levels: [3, 4] as const }, 'the unit has no first stage on PASIDs'],
   ])('is refused on %j', (profile, why) => {
     const { machine, driver } = made(profile)
-    const { space } = createCpuAddressSpace(machine, 'process', 46)
+    const { space } = createCpuAddressSpace(machine.memory, 'process', cpuTables(46))
     expect(() => driver.domainAllocSva?.(device, space)).toThrow(`EOPNOTSUPP: ${why}`)
     expect(driver.manifest.sva).toEqual({ rid: false, pasid: false })
   })

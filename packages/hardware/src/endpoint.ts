@@ -30,7 +30,7 @@ export interface Endpoint {
   readonly config: EndpointConfig
 }
 
-export const createEndpoint = (source: number, capabilities: EndpointCapabilities, events: EventStream): Endpoint => {
+const createEndpoint = (source: number, capabilities: EndpointCapabilities, events: EventStream): Endpoint => {
   const enabled: Record<EndpointFeature, boolean> = { pasid: false, ats: false, pri: false }
   const offers = (feature: EndpointFeature): boolean =>
     feature === 'pasid' ? capabilities.pasidWidth !== undefined
@@ -45,5 +45,17 @@ export const createEndpoint = (source: number, capabilities: EndpointCapabilitie
   return {
     source,
     config: { capabilities, enabled, enable: (feature) => set(feature, true), disable: (feature) => set(feature, false) },
+  }
+}
+
+/** A machine's endpoints, each made when it is first asked for; a source that `capabilities` does not name offers nothing. */
+export const createEndpoints = (
+  capabilities: ReadonlyMap<number, EndpointCapabilities>, events: EventStream,
+): ((source: number) => Endpoint) => {
+  const endpoints = new Map<number, Endpoint>()
+  return (source) => {
+    let found = endpoints.get(source)
+    if (found === undefined) endpoints.set(source, (found = createEndpoint(source, capabilities.get(source) ?? {}, events)))
+    return found
   }
 }

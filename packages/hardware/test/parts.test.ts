@@ -1,7 +1,7 @@
 // The smaller parts of machines: rings, polls, endpoints, caches, and exploration.
 import { describe, expect, test } from 'vitest'
 import {
-  createEndpoint, createEntryCache, createEventStream, createRegisters, createRing, createTranslationCache, explore, first,
+  createEndpoints, createEntryCache, createEventStream, createRegisters, createRing, createTranslationCache, explore, first,
 } from '../src/index.js'
 import type { HardwareEvent } from '../src/index.js'
 
@@ -33,7 +33,7 @@ describe('an endpoint', () => {
     const events = createEventStream()
     const seen: HardwareEvent[] = []
     events.observe((event) => seen.push(event))
-    const { config } = createEndpoint(0x20, { pasidWidth: 20, atsQueueDepth: 0 }, events)
+    const { config } = createEndpoints(new Map([[0x20, { pasidWidth: 20, atsQueueDepth: 0 }]]), events)(0x20)
     expect([config.enable('ats'), config.enable('pasid'), config.disable('ats'), config.enable('pasid'), config.enable('pri')])
       .toEqual([true, false, true, true, false])
     expect(config.enabled).toEqual({ pasid: true, ats: false, pri: false })

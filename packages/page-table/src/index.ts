@@ -1,4 +1,5 @@
 // One radix page-table algorithm, the formats that it writes, and the walk that hardware makes through them.
+export * from './cpu-address-space.js'
 export * from './format.js'
 export * from './formats/vtd-second-stage.js'
 export * from './formats/x86-64.js'

@@ -91,7 +91,9 @@ export interface AddressSpace {
   readonly name: string
   /** Physical address of the root table. */
   readonly root: bigint
-  readonly levels: 4 | 5
+  readonly levels: number
+  /** log2 of its smallest page in bytes. */
+  readonly pageShift: number
   /** Called by the driver; the address space calls back when it changes or ends (Linux, mmu_notifier). */
   subscribe(listener: AddressSpaceListener): () => void
 }

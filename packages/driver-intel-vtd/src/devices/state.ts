@@ -1,6 +1,7 @@
 // A probed device: its translation points, what is live in each, and how a point is switched.
 import { IommuError } from '@iommu/core'
 import type { Device, Pasid } from '@iommu/core'
+import type { Points, Warn } from '@iommu/core/driver'
 import { apply } from '../programming/apply.js'
 import type { DeviceTlb } from '../programming/invalidate.js'
 import type { Flushes } from '../programming/plan.js'
@@ -13,52 +14,23 @@ export interface PointState {
   readonly tag: { readonly domainId: number; readonly secondStage: boolean } | undefined
 }
 
-/** Who has been set on a point, and is told when somebody else is. */
-export interface Occupant {
-  left(state: DeviceState, pasid: Pasid): void
-}
-
-/** A device that the driver has probed. PASID 0 is the requester id's own point. */
-export interface DeviceState {
+/** A device that the driver has probed. Of a unit that does not answer, `set` throws ENODEV and `block` only warns. */
+export interface DeviceState extends Points<DeviceState, PointState> {
   readonly device: Device
   readonly unit: Unit
   /** Its requester id and its aliases. */
   readonly sources: readonly number[]
   /** PASIDs below this fit its directory; 0: requests with PASID are not let through. */
   readonly maxPasids: number
-  /** Who is where. A blocked point has nobody. */
-  readonly occupants: Map<Pasid, Occupant>
   /** Whether the device's ATS may be enabled: its entries allow it. */
   readonly ats: boolean
   /** Device TLBs that have to be told of changes: those of sources with ATS enabled. */
   deviceTlbs(): readonly DeviceTlb[]
   /** Makes room for a point's entry. Throws ENOMEM, or EINVAL for a PASID that cannot be; nothing is changed then. */
   reserve(pasid: Pasid): void
-  /** Switches a point. Throws ENODEV where the unit does not answer; then what was live is live again. */
-  set(pasid: Pasid, next: PointState): void
-  /** Blocks a point whatever happens; of a unit that does not answer it only warns. */
-  block(pasid: Pasid): void
   /** Takes the device out of the tables and gives its tables back. Cannot fail. */
   release(): void
 }
-
-/** Sets a point and hands it over: who was there before is told, once the hardware has changed. */
-export const occupy = (state: DeviceState, pasid: Pasid, occupant: Occupant, next: PointState): void => {
-  state.set(pasid, next)
-  const before = state.occupants.get(pasid)
-  state.occupants.set(pasid, occupant)
-  if (before !== occupant) before?.left(state, pasid)
-}
-
-/** Blocks a point and sends away who was there. Cannot fail. */
-export const vacate = (state: DeviceState, pasid: Pasid): void => {
-  state.block(pasid)
-  const before = state.occupants.get(pasid)
-  state.occupants.delete(pasid)
-  before?.left(state, pasid)
-}
-
-export type Warn = (sentence: string) => void
 
 /** An entry that says nothing: not present, all zero. */
 export const absent = (words: number): PointState => ({ words: Array.from({ length: words }, () => 0n), tag: undefined })

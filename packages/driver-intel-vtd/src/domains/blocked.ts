@@ -1,6 +1,6 @@
 // The blocked domain: one static object; setting it never fails.
 import type { BlockedDomain } from '@iommu/core'
-import { vacate } from '../devices/state.js'
+import { vacate } from '@iommu/core/driver'
 import type { Driver } from '../driver.js'
 
 /** An absent entry is the block: context fault 0x02 in legacy mode, PASID entry fault in scalable mode. */

@@ -1,8 +1,9 @@
 // The identity domain: pass-through where the unit has it, 1:1 tables where it has not.
 import { IommuError } from '@iommu/core'
 import type { Device, IdentityDomain, Pasid } from '@iommu/core'
-import { occupy } from '../devices/state.js'
-import type { Occupant } from '../devices/state.js'
+import { occupy } from '@iommu/core/driver'
+import type { Occupant } from '@iommu/core/driver'
+import type { DeviceState } from '../devices/state.js'
 import type { Driver } from '../driver.js'
 import type { Unit } from '../unit.js'
 import { choosePagingFormat } from './formats.js'
@@ -43,7 +44,7 @@ const mapOneToOne = (driver: Driver, unit: Unit): VtdPagingDomain => {
 
 /** One static object for all units. Shares domain id 1 where the hardware passes through by itself. */
 export const createIdentityDomain = (driver: Driver): IdentityDomain => {
-  const passing: Occupant = { left: () => undefined }
+  const passing: Occupant<DeviceState> = { left: () => undefined }
   const tables = new Map<Unit, VtdPagingDomain>()
   const set = (device: Device, pasid: Pasid): void => {
     const state = driver.stateOf(device)

@@ -1,18 +1,15 @@
 // Flushes a paging domain's pages everywhere it is: each unit's IOTLB under each tag, then the device TLBs.
 import { IommuError } from '@iommu/core'
 import type { Pasid } from '@iommu/core'
-import type { DeviceState, Warn } from '../devices/state.js'
+import type { Share, Warn } from '@iommu/core/driver'
+import type { DeviceState } from '../devices/state.js'
 import { deviceTlb, flushTag } from '../programming/invalidate.js'
 import type { PageTag } from '../programming/invalidate.js'
 import type { Descriptor } from '../programming/plan.js'
 import type { Unit } from '../unit.js'
 
-/** Where a domain is on one unit, and under which id. */
-export interface Share {
-  readonly unit: Unit
-  readonly domainId: number
-  readonly points: Map<DeviceState, Set<Pasid>>
-}
+/** Where a domain is on one unit, and under which domain id. */
+export type VtdShare = Share<Unit, DeviceState>
 
 /** Flushes answer whether they completed. A unit that does not answer is warned about. */
 export interface Invalidator {
@@ -24,19 +21,19 @@ export interface Invalidator {
 /** Descriptors per submission (Linux batches as many). */
 const BATCH = 16
 
-const tags = ({ domainId, points }: Share, secondStage: boolean): PageTag[] => {
+const tags = ({ id: domainId, points }: VtdShare, secondStage: boolean): PageTag[] => {
   if (secondStage) return [{ domainId }]
   const pasids = new Set([...points.values()].flatMap((each) => [...each]))
   return [...pasids].map((pasid) => ({ domainId, pasid }))
 }
 
-export const createInvalidator = (shares: ReadonlyMap<Unit, Share>, secondStage: boolean, warn: Warn): Invalidator => {
+export const createInvalidator = (shares: ReadonlyMap<Unit, VtdShare>, secondStage: boolean, warn: Warn): Invalidator => {
   const submit = (unit: Unit, descriptors: readonly Descriptor[]): void => {
     for (let at = 0; at < descriptors.length; at += BATCH) unit.queue.submit(descriptors.slice(at, at + BATCH))
   }
   /** IOTLBs first and completed, then device TLBs: an ATS request in between would bring the old page back. */
   const flush = (
-    pages: (share: Share, tag: PageTag) => readonly Descriptor[], device: (share: Share, state: DeviceState, pasid: Pasid) => Descriptor[],
+    pages: (share: VtdShare, tag: PageTag) => readonly Descriptor[], device: (share: VtdShare, state: DeviceState, pasid: Pasid) => Descriptor[],
   ): boolean => {
     let completed = true
     for (const share of shares.values()) {
@@ -46,7 +43,7 @@ export const createInvalidator = (shares: ReadonlyMap<Unit, Share>, secondStage:
       } catch (error) {
         if (!(error instanceof IommuError)) throw error
         completed = false
-        warn(`domain ${share.domainId}: an unmap may not have reached the hardware: ${error.message}`)
+        warn(`domain ${share.id}: an unmap may not have reached the hardware: ${error.message}`)
       }
     }
     return completed

@@ -1,16 +1,17 @@
 // Paging domains: page tables of their own, a domain id on each unit, on any number of translation points.
 import { gatherIsEmpty, gatherReset, IommuError } from '@iommu/core'
 import type { Gather, PagingDomain, Pasid } from '@iommu/core'
+import { createShares, occupy } from '@iommu/core/driver'
+import type { Occupant } from '@iommu/core/driver'
 import { createPageTable } from '@iommu/page-table'
-import { occupy } from '../devices/state.js'
-import type { DeviceState, Occupant } from '../devices/state.js'
+import type { DeviceState } from '../devices/state.js'
 import type { Driver } from '../driver.js'
 import { flushWriteBuffer } from '../programming/registers.js'
 import type { Unit } from '../unit.js'
 import { incompatibility } from './formats.js'
 import type { ChosenFormat } from './formats.js'
 import { createInvalidator } from './invalidator.js'
-import type { Share } from './invalidator.js'
+import type { VtdShare } from './invalidator.js'
 import { pagingState } from './words.js'
 
 /** A paging domain, and the door by which other domains of the driver borrow its tables. */
@@ -23,47 +24,26 @@ export interface VtdPagingDomain extends PagingDomain {
 export const createPagingDomain = (driver: Driver, chosen: ChosenFormat): VtdPagingDomain => {
   const { format, stage, levels, unit: first } = chosen
   const table = createPageTable({ format, memory: first.machine.memory, coherent: first.pagesCoherent })
-  const shares = new Map<Unit, Share>()
-  const invalidator = createInvalidator(shares, stage === 'second', driver.warn)
+  const shares = createShares<Unit, DeviceState>({
+    take: ({ domainIds }) => domainIds.take(),
+    give: ({ domainIds }, id) => domainIds.give(id),
+  })
+  const invalidator = createInvalidator(shares.all, stage === 'second', driver.warn)
   /** Table pages of queued unmaps: freed after the flush of everything. */
   const pending: bigint[] = []
   let forceSnoop = false
 
-  const wordsFor = (state: DeviceState, { domainId }: Share): ReturnType<typeof pagingState> => pagingState(
+  const wordsFor = (state: DeviceState, { id: domainId }: VtdShare): ReturnType<typeof pagingState> => pagingState(
     { scalable: state.unit.scalable, capabilities: state.unit.capabilities, ats: state.ats },
     { stage, levels, root: table.root, domainId, forceSnoop },
   )
-  /** The last point that leaves takes the domain id with it; its entries have been flushed by then. */
-  const leave = (share: Share, state: DeviceState, pasid: Pasid): void => {
-    share.points.get(state)?.delete(pasid)
-    if (share.points.get(state)?.size === 0) share.points.delete(state)
-    if (share.points.size > 0) return
-    share.unit.domainIds.give(share.domainId)
-    shares.delete(share.unit)
-  }
-  const occupant: Occupant = {
-    left(state, pasid) {
-      const share = shares.get(state.unit)
-      if (share !== undefined) leave(share, state, pasid)
-    },
-  }
+  const occupant: Occupant<DeviceState> = { left: shares.leave }
   const set = (state: DeviceState, pasid: Pasid): void => {
     const { unit } = state
     const why = incompatibility(chosen, unit)
     if (why !== undefined) throw new IommuError('EINVAL', why, { device: state.device.name })
     state.reserve(pasid)
-    const share = shares.get(unit) ?? { unit, domainId: unit.domainIds.take(), points: new Map() }
-    shares.set(unit, share)
-    const pasids = share.points.get(state) ?? new Set<Pasid>()
-    const already = pasids.has(pasid)
-    // Joined before the entry is live: an unmap from here on has to reach this point too.
-    share.points.set(state, pasids.add(pasid))
-    try {
-      occupy(state, pasid, occupant, wordsFor(state, share))
-    } catch (error) {
-      if (!already) leave(share, state, pasid)
-      throw error
-    }
+    shares.join(state, pasid, (share) => occupy(state, pasid, occupant, wordsFor(state, share)))
   }
   /** A larger leaf took the place of empty tables: they go once no walker can be inside. */
   const flushReplaced = (): void => {
@@ -110,7 +90,7 @@ export const createPagingDomain = (driver: Driver, chosen: ChosenFormat): VtdPag
       return removed
     },
     iotlbSyncMap(iova, size) {
-      for (const { unit } of shares.values()) {
+      for (const { unit } of shares.all.values()) {
         const { cachingMode, writeBufferFlush } = unit.capabilities
         // What was absent may be cached in caching mode, but never for first-stage tables (reference 5).
         if (cachingMode && stage === 'second') invalidator.range(iova, iova + size - 1n, false)
@@ -131,7 +111,7 @@ export const createPagingDomain = (driver: Driver, chosen: ChosenFormat): VtdPag
       if (!first.capabilities.snoopControl) return false
       if (stage === 'second') return table.enforceSnoop()
       forceSnoop = true
-      for (const share of shares.values()) {
+      for (const share of shares.all.values()) {
         for (const [state, pasids] of share.points) {
           for (const pasid of pasids) occupy(state, pasid, occupant, wordsFor(state, share))
         }

@@ -1,19 +1,22 @@
 // SVA domains: a process's own tables on PASIDs, kept true by its notifications.
 import { IommuError } from '@iommu/core'
-import type { AddressSpace, Pasid, SvaDomain } from '@iommu/core'
-import { occupy } from '../devices/state.js'
-import type { DeviceState, Occupant } from '../devices/state.js'
+import type { AddressSpace, SvaDomain } from '@iommu/core'
+import { createShares, occupy } from '@iommu/core/driver'
+import type { Occupant } from '@iommu/core/driver'
+import type { DeviceState } from '../devices/state.js'
 import type { Driver } from '../driver.js'
 import { IDENTITY_DOMAIN_ID } from '../unit.js'
 import type { Unit } from '../unit.js'
 import { createInvalidator } from './invalidator.js'
-import type { Share } from './invalidator.js'
 import { pagingState, silentState } from './words.js'
 
 /** Why a unit cannot walk a process's tables, or undefined where it can. */
-export const svaObstacle = ({ capabilities }: Unit, levels: 4 | 5): string | undefined => {
+export const svaObstacle = (
+  { capabilities }: Unit, { levels, pageShift }: Pick<AddressSpace, 'levels' | 'pageShift'>,
+): string | undefined => {
   if (!capabilities.firstStage || capabilities.pasidBits === 0) return 'the unit has no first stage on PASIDs'
-  if (!capabilities.firstStageLevels.includes(levels)) return `the unit has no ${levels}-level first stage`
+  if (!capabilities.firstStageLevels.some((each) => each === levels)) return `the unit has no ${levels}-level first stage`
+  if (pageShift !== 12) return 'the unit\'s first stage has 4 KiB pages'
   // The CPU writes nothing back for our sake.
   if (!capabilities.scalableWalkCoherent) return 'the unit\'s page walks do not snoop'
   return undefined
@@ -21,21 +24,14 @@ export const svaObstacle = ({ capabilities }: Unit, levels: 4 | 5): string | und
 
 /** Throws EOPNOTSUPP where no unit could walk the space's tables. */
 export const createSvaDomain = (driver: Driver, unit: Unit, space: AddressSpace): SvaDomain => {
-  const obstacle = svaObstacle(unit, space.levels)
+  const obstacle = svaObstacle(unit, space)
   if (obstacle !== undefined) throw new IommuError('EOPNOTSUPP', obstacle)
   // All SVA entries share domain id 1 with identity: their translations are told apart by PASID (reference 3).
-  const shares = new Map<Unit, Share>()
-  const invalidator = createInvalidator(shares, false, driver.warn)
+  const shares = createShares<Unit, DeviceState>({ take: () => IDENTITY_DOMAIN_ID, give: () => undefined })
+  const invalidator = createInvalidator(shares.all, false, driver.warn)
   let ended = false
 
-  const leave = (state: DeviceState, pasid: Pasid): void => {
-    const share = shares.get(state.unit)
-    const pasids = share?.points.get(state)
-    pasids?.delete(pasid)
-    if (pasids?.size === 0) share?.points.delete(state)
-    if (share?.points.size === 0) shares.delete(state.unit)
-  }
-  const occupant: Occupant = { left: leave }
+  const occupant: Occupant<DeviceState> = { left: shares.leave }
   const unsubscribe = space.subscribe({
     invalidate(start, end) {
       // The CPU may have freed tables too: paging-structure caches go with the leaves.
@@ -43,7 +39,7 @@ export const createSvaDomain = (driver: Driver, unit: Unit, space: AddressSpace)
     },
     release() {
       ended = true
-      for (const { points } of [...shares.values()]) {
+      for (const { points } of [...shares.all.values()]) {
         for (const [state, pasids] of [...points]) {
           // The owner is gone, its devices may not know yet: their DMA faults, and nobody is told.
           for (const pasid of [...pasids]) state.set(pasid, silentState())
@@ -57,24 +53,13 @@ export const createSvaDomain = (driver: Driver, unit: Unit, space: AddressSpace)
     addressSpace: space,
     setDevPasid(device, pasid) {
       const state = driver.stateOf(device)
-      const why = ended ? 'the address space has ended' : svaObstacle(state.unit, space.levels)
+      const why = ended ? 'the address space has ended' : svaObstacle(state.unit, space)
       if (why !== undefined) throw new IommuError('EINVAL', why, { device: device.name })
       state.reserve(pasid)
-      const share = shares.get(state.unit) ?? { unit: state.unit, domainId: IDENTITY_DOMAIN_ID, points: new Map() }
-      shares.set(state.unit, share)
-      const pasids = share.points.get(state) ?? new Set<Pasid>()
-      const already = pasids.has(pasid)
-      // Joined before the entry is live: a notification from here on has to reach this point too.
-      share.points.set(state, pasids.add(pasid))
-      try {
-        occupy(state, pasid, occupant, pagingState(
-          { scalable: true, capabilities: state.unit.capabilities, ats: state.ats },
-          { stage: 'first', levels: space.levels, root: space.root, domainId: IDENTITY_DOMAIN_ID, forceSnoop: false },
-        ))
-      } catch (error) {
-        if (!already) leave(state, pasid)
-        throw error
-      }
+      shares.join(state, pasid, ({ id }) => occupy(state, pasid, occupant, pagingState(
+        { scalable: true, capabilities: state.unit.capabilities, ats: state.ats },
+        { stage: 'first', levels: space.levels, root: space.root, domainId: id, forceSnoop: false },
+      )))
     },
     free: unsubscribe,
   }

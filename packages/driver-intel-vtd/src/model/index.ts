@@ -1,13 +1,13 @@
 // The model: VT-d hardware that reads tables and registers, and answers what happens to a DMA.
 import {
-  createEndpoint, createEventStream, createRegisters, createTranslationCache, explore, first, outcomeKey, PhysicalMemory,
+  createEndpoints, createEventStream, createFailures, createRegisters, createTranslationCache, explore, first, outcomeKey,
+  PhysicalMemory,
 } from '@iommu/hardware'
-import type { DmaRequest, Endpoint, EndpointCapabilities, Outcome, Step, TestMachine } from '@iommu/hardware'
+import type { DmaRequest, EndpointCapabilities, Outcome, Step, TestMachine } from '@iommu/hardware'
 import { readCapabilities } from '../tables/index.js'
 import { createCaches, dropEverything } from './caches.js'
 import type { Caches } from './caches.js'
 import { createFaultLog } from './fault-log.js'
-import { createFailures } from './parts.js'
 import { capabilityWords, defaultProfile } from './profile.js'
 import type { Profile } from './profile.js'
 import { createQueueState, runQueue } from './queue.js'
@@ -54,7 +54,7 @@ export const createVtdMachine = (options: ModelOptions = {}): VtdMachine => {
   const words = capabilityWords(profile)
   const capabilities = readCapabilities(words.cap, words.ecap)
   const caches = createCaches()
-  const failures = createFailures()
+  const failures = createFailures(memory.pages)
   const log = createFaultLog(capabilities.faultRecords)
   const state: UnitState = {
     translating: false, rootPointerSet: false, rootTable: 0n, mode: 'legacy', rtaddr: 0n, queue: createQueueState(),
@@ -70,15 +70,7 @@ export const createVtdMachine = (options: ModelOptions = {}): VtdMachine => {
     memory, state, caches, capabilities, hostAddressBits: profile.hostAddressBits,
     formats: createFormats(capabilities, profile.hostAddressBits),
   }
-  const endpoints = new Map<number, Endpoint>()
-  const endpoint = (source: number): Endpoint => {
-    let found = endpoints.get(source)
-    if (found === undefined) {
-      found = createEndpoint(source, options.endpoints?.get(source) ?? {}, events)
-      endpoints.set(source, found)
-    }
-    return found
-  }
+  const endpoint = createEndpoints(options.endpoints ?? new Map(), events)
   /** A device with ATS enabled keeps what a translation request brought it. */
   const keepInDevice = (request: DmaRequest, outcome: Outcome): void => {
     if (request.kind !== 'translate' || outcome.result !== 'translated' || !endpoint(request.source).config.enabled.ats) return
@@ -115,14 +107,6 @@ export const createVtdMachine = (options: ModelOptions = {}): VtdMachine => {
       return { outcome, steps }
     },
     observe: (observer) => events.observe(observer),
-    fail: {
-      allocation: (n) => memory.pages.failAt(n),
-      completions: (how) => { failures.completionsNever = how === 'never' },
-      queueError: (n) => failures.refuseAt(n),
-      deviceTlb(source, how) {
-        if (how === 'answers') failures.deaf.delete(source)
-        else failures.deaf.add(source)
-      },
-    },
+    fail: failures.doors,
   }
 }

@@ -2,7 +2,7 @@
 import { breaksReserved, decode, decodeField, describe, renderLine } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
 import { frameOf } from '@iommu/hardware'
-import type { EventStream, FailureDoorsState, PhysicalMemory } from './parts.js'
+import type { EventStream, Failures, PhysicalMemory } from '@iommu/hardware'
 import {
   contextCacheDescriptor, descriptors, DESCRIPTOR_TYPES, deviceTlbDescriptor, iotlbDescriptor, pasidCacheDescriptor,
   pasidDeviceTlbDescriptor, pasidIotlbDescriptor, waitDescriptor,
@@ -40,7 +40,7 @@ export interface QueueTarget {
   readonly caches: Caches
   readonly capabilities: Capabilities
   readonly events: EventStream
-  readonly failures: FailureDoorsState
+  readonly failures: Failures
 }
 
 type Words = readonly bigint[]
@@ -179,7 +179,7 @@ export const runQueue = (state: QueueState, target: QueueTarget): void => {
     }
     const source = type === DESCRIPTOR_TYPES.deviceTlb ? decode(deviceTlbDescriptor, body).SID
       : type === DESCRIPTOR_TYPES.pasidDeviceTlb ? decode(pasidDeviceTlbDescriptor, body).SID : undefined
-    if (source !== undefined && target.failures.deaf.has(source)) {
+    if (source !== undefined && target.failures.isDeaf(source)) {
       state.timeout = true
       state.timedOutSource = source
       return

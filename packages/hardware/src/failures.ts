@@ -1,0 +1,37 @@
+// How a model is made to fail: the doors that a test opens, and what the model asks them.
+import type { TestAllocator } from './allocator.js'
+import type { FailureDoors } from './machine.js'
+
+export interface Failures {
+  readonly doors: FailureDoors
+  /** Whether commands are taken without ever completing. */
+  readonly completionsNever: boolean
+  /** Whether the device TLB of this source leaves invalidations unanswered. */
+  isDeaf(source: number): boolean
+  /** Whether the command at hand is the one that is to be refused as malformed; counts commands. */
+  refuseCommand(): boolean
+}
+
+export const createFailures = (pages: TestAllocator): Failures => {
+  const deaf = new Set<number>()
+  let completionsNever = false
+  let left: number | undefined
+  return {
+    doors: {
+      allocation: (n) => pages.failAt(n),
+      completions: (state) => { completionsNever = state === 'never' },
+      queueError: (n) => { left = n },
+      deviceTlb(source, state) {
+        if (state === 'answers') deaf.delete(source)
+        else deaf.add(source)
+      },
+    },
+    get completionsNever() { return completionsNever },
+    isDeaf: (source) => deaf.has(source),
+    refuseCommand() {
+      if (left === undefined || --left > 0) return false
+      left = undefined
+      return true
+    },
+  }
+}
