@@ -10,7 +10,7 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { createOperations, warm } from './operations.js'
+import { createOperations, otherFormats, peerFormat, warm } from './operations.js'
 
 /** Exit code for what is missing on the machine and no fault of the project. */
 const MISSING = 3
@@ -20,6 +20,16 @@ const WARM_UP = 60
 
 const flat = { flat: true }
 const chunks = { flat: false }
+
+/** What every format is measured at. Their tables are not the peer's, so their checksums are their own. */
+const each = [
+  { what: 'map one', ours: 'map one' },
+  { what: 'unmap one', ours: 'unmap one' },
+  { what: 'map 511', ours: 'map run' },
+  { what: 'unmap 511', ours: 'unmap run' },
+  { what: 'map 1 GiB, new tables', ours: 'map fresh' },
+  { what: 'walk', ours: 'walk' },
+]
 
 /** What is measured: our operation on a kind of memory, the peer's operation, and the goal where there is one. */
 const rows = [
@@ -37,7 +47,18 @@ const rows = [
   { name: 'walk, memory in chunks', ours: 'walk', kind: chunks },
   { name: 'map 511 pages, observed', ours: 'map run, observed', peer: 'map run', kind: flat },
   { name: 'the VT-d model: context and walk', ours: 'model', peer: 'translate', kind: flat, other: true },
+  { name: 'walk, no other format in the process', ours: 'alone', peer: 'walk', kind: flat, other: true },
+  ...otherFormats.flatMap((format) => each.map(({ what, ours }) => ({ name: `${format.name}: ${what}`, ours, kind: flat, format, other: true }))),
 ]
+
+/** The walk in a process of its own, which has seen no other format. */
+const alone = () => {
+  const code = `import(${JSON.stringify(new URL('operations.js', import.meta.url).href)}).then(({ createOperations }) => {
+    const { walk } = createOperations({ flat: true })
+    process.stdout.write(String(Math.min(...Array.from({ length: ${WARM_UP} }, () => walk().ns))))
+  })`
+  return { ns: Number(execFileSync(process.execPath, ['--input-type=module', '-e', code])), checksum: 0 }
+}
 
 const { values: { json, rounds } } = parseArgs({
   options: { json: { type: 'boolean', default: false }, rounds: { type: 'string', default: '11' } },
@@ -68,13 +89,16 @@ const best = (run, repeats) => {
 const measureAll = (peer) => {
   warm()
   const measured = rows.map((row) => ({
-    ...row, run: createOperations(row.kind)[row.ours], theirs: row.peer ?? row.ours, ns: [], peerNs: [], ratios: [],
+    ...row,
+    run: row.ours === 'alone' ? alone : createOperations(row.kind, row.format ?? peerFormat)[row.ours],
+    repeats: row.ours === 'alone' ? 1 : REPEATS,
+    theirs: row.peer ?? row.ours, ns: [], peerNs: [], ratios: [],
   }))
-  for (const { run } of measured) best(run, WARM_UP)
+  for (const { run, ours } of measured) if (ours !== 'alone') best(run, WARM_UP)
   for (let round = 0; round < Number(rounds); round++) {
     for (const row of measured) {
       const [ns, checksum] = execFileSync(peer, [row.theirs]).toString().trim().split(' ').map(Number)
-      const ours = best(row.run, REPEATS)
+      const ours = best(row.run, row.repeats)
       if (row.other !== true && ours.checksum !== checksum) {
         throw new Error(`${row.name}: the peer's tables have checksum ${checksum}, ours ${ours.checksum}`)
       }
@@ -97,7 +121,7 @@ try {
   if (json) {
     process.stdout.write(`${JSON.stringify({ machine, results }, undefined, 2)}\n`)
   } else {
-    const line = (...cells) => `${cells[0].padEnd(36)}${cells.slice(1).map((cell) => cell.padStart(10)).join('')}\n`
+    const line = (...cells) => `${cells[0].padEnd(40)}${cells.slice(1).map((cell) => cell.padStart(10)).join('')}\n`
     process.stdout.write(`Node ${machine.node}, ${machine.cpu}, ${compiler} -O2, ${rounds} rounds. Times in ns, medians.\n\n`)
     process.stdout.write(line('', 'ours', 'C', 'ratio', 'least', 'most', 'goal'))
     for (const { name, ns, peerNs, ratio, goal } of results) {

@@ -3,7 +3,7 @@ import { createGather, gatherReset } from '@iommu/core'
 import { capabilityWords, createCaches, createFormats, defaultProfile, translate } from '@iommu/driver-intel-vtd/model'
 import { readCapabilities } from '@iommu/driver-intel-vtd/tables'
 import { addresses, createTranslationCache, first, PhysicalMemory } from '@iommu/hardware'
-import { createPageTable, createWalkResult, firstStage, secondStage, walk } from '@iommu/page-table'
+import { amdV1, amdV2, armStage1, armStage2, createPageTable, createWalkResult, firstStage, secondStage, walk } from '@iommu/page-table'
 
 /** As in peer.c: 1 GiB of 4 KiB pages, runs that leave one page of each table, 4 domains in the cache. */
 const PAGES = 1 << 18
@@ -18,7 +18,12 @@ const ALL = TABLES + 2
 const FRAME = 4096n
 const RW = { read: true, write: true }
 
-export const format = secondStage({ levels: 4, leafShifts: [12, 21, 30], addressBits: 46, snoopControl: true })
+const x86 = { levels: 4, leafShifts: [12, 21, 30], addressBits: 46, noExecute: true }
+const arm = { granuleShift: 12, inputBits: 48, addressBits: 48 }
+
+/** The peer's format, and the others in the shape that is nearest to it: four levels of 4 KiB. */
+export const peerFormat = secondStage({ levels: 4, leafShifts: [12, 21, 30], addressBits: 46, snoopControl: true })
+export const otherFormats = [firstStage(x86), amdV1({ levels: 4, addressBits: 46 }), amdV2(x86), armStage1(arm), armStage2(arm)]
 
 /** The order in which pages are touched, the same shuffle as the peer's. */
 const order = new Int32Array(PAGES).map((_, page) => page)
@@ -45,9 +50,10 @@ const timed = (run) => {
  * The operations on one kind of memory, on tables of their own: each is called once per repetition, first puts the
  * tables into the state that it starts from, and then measures.
  * @param {import('@iommu/hardware').MemoryOptions} kind
+ * @param {import('@iommu/page-table').Format} format
  * @returns {Record<string, () => { ns: number, checksum: number }>}
  */
-export const createOperations = (kind = {}) => {
+export const createOperations = (kind = {}, format = peerFormat) => {
   const memory = new PhysicalMemory({ bytes: 0x40_0000n, tables: { start: 0n, end: 0x40_0000n }, ...kind })
   const gather = createGather()
   const result = createWalkResult()
@@ -208,23 +214,28 @@ export const createOperations = (kind = {}) => {
 export const warm = () => {
   const shapes = [
     ...[3, 4, 5].map((levels) => secondStage({ levels, leafShifts: [12, 21, 30], addressBits: 46, snoopControl: true })),
-    ...[4, 5].map((levels) => firstStage({ levels, leafShifts: [12, 21, 30], addressBits: 46, noExecute: true })),
+    ...[4, 5].map((levels) => firstStage({ ...x86, levels })),
+    ...[3, 4, 6].map((levels) => amdV1({ levels, addressBits: 46 })),
+    ...[4, 5].map((levels) => amdV2({ ...x86, levels })),
+    ...[12, 14, 16].flatMap((granuleShift) => [armStage1({ ...arm, granuleShift }), armStage2({ ...arm, granuleShift, inputBits: 40 })]),
   ]
-  const memory = new PhysicalMemory()
   const result = createWalkResult()
   const gather = createGather()
-  for (const shape of shapes) {
+  for (const [shape, flat] of shapes.flatMap((each) => [[each, true], [each, false]])) {
+    const memory = new PhysicalMemory({ flat, bytes: 0x400_0000n })
     const table = createPageTable({ format: shape, memory })
-    for (let round = 0; round < 2000; round++) {
-      const iova = addressOf(round * 5 % 4096)
-      table.mapPages(iova, 0x10_0000_0000n, FRAME, 1 + round % 7, RW)
-      table.mapPages(0x40_0000_0000n - 0x20_0000n, 0n, 0x20_0000n, 1, RW)
-      walk(shape, memory.walker, table.rootFrame, (round * 4096) | 0, 0, result)
+    const page = 1n << BigInt(shape.granuleShift)
+    const large = page << BigInt(shape.bitsPerLevel)
+    for (let round = 0; round < 1000; round++) {
+      const iova = BigInt(round * 5 % 4096) * page
+      table.mapPages(iova, 0x10_0000_0000n, page, 1 + round % 7, RW)
+      if (shape.levels > 1) table.mapPages(0x40_0000_0000n - large, 0n, large, 1, RW)
+      walk(shape, memory.walker, table.rootFrame, (round << shape.granuleShift) | 0, 0, result)
       walk(shape, memory.walker, table.rootFrame, -0x20_0000, 0x3f, result)
       table.iovaToPhys(iova)
-      if (round % 3 === 0) table.unmapPages(iova, FRAME, 7, gather)
+      if (round % 3 === 0) table.unmapPages(iova, page, 7, gather)
     }
-    table.unmapPages(0n, FRAME, 8192, gather)
+    table.unmapPages(0n, page, 8192, gather)
     table.release(gather.freed)
     table.free()
   }

@@ -2,16 +2,16 @@
 
 /** From the ground up. A name that ends in `*` stands for all packages that begin so. */
 export const floors = [
-  ['bits', 'core'],
+  ['bits', 'core', 'vectors'],
   ['hardware'],
   ['page-table'],
   ['driver-*'],
-  ['conformance', 'inspect', 'machine-qemu'],
+  ['conformance', 'inspect', 'machine-qemu', 'kit'],
   ['cli', 'explorer'],
 ]
 
 /** Packages that may use Node's own modules and globals; all others run in a page too. */
-export const onNode = ['cli', 'machine-qemu']
+export const onNode = ['cli', 'kit', 'machine-qemu']
 
 const floorOf = (name) => floors.findIndex((names) =>
   names.some((each) => (each.endsWith('*') ? name.startsWith(each.slice(0, -1)) : name === each)))

@@ -22,7 +22,7 @@ const read = (folder: string, name: string): Buffer => {
 }
 
 /** Throws InputError where the folder or its files are not as they must be. */
-export const openCapture = (folder: string): Capture => {
+export const openCapture = async (folder: string): Promise<Capture> => {
   const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory()
   if (isFolder !== true) {
     throw new InputError({

@@ -22,9 +22,18 @@ const trialsOf = async (driver: string): Promise<ReturnType<typeof mutantTrials>
   return known
 }
 
-/** How many tasks of each kind a driver makes. */
-export const countTasks = async (kind: Task['kind'], driver: string): Promise<number> =>
-  (kind === 'suite' ? (await loadDriver(driver)).backends.length : (await trialsOf(driver)).length)
+/** The profiles whose deviations a driver brings. */
+export const profilesOf = async (driver: string): Promise<string[]> =>
+  [...new Set((await trialsOf(driver)).flatMap(({ profile }) => profile ?? []))]
+
+/** The tasks of a driver: its kinds of hardware, its mutants, or the deviations of a profile. */
+export const listTasks = async (
+  kind: Task['kind'], driver: string, { only, profile }: { readonly only: readonly string[]; readonly profile?: string },
+): Promise<Task[]> => {
+  if (kind === 'suite') return (await loadDriver(driver)).backends.map((_, index) => ({ kind, driver, index, only }))
+  return (await trialsOf(driver)).flatMap((trial, index) =>
+    (profile === undefined || trial.profile === profile ? [{ kind, driver, index }] : []))
+}
 
 /** Throws RangeError for an index that the driver does not have. */
 export const runTask = async (task: Task): Promise<Outcome> => {

@@ -18,6 +18,22 @@ const installed = {
     backends: () => import('@iommu/driver-intel-vtd/backends'),
     variants: () => import('@iommu/driver-intel-vtd/variants'),
   },
+  'driver-amd-vi': {
+    backends: () => import('@iommu/driver-amd-vi/backends'),
+    variants: () => import('@iommu/driver-amd-vi/variants'),
+  },
+  'driver-arm-smmuv3': {
+    backends: () => import('@iommu/driver-arm-smmuv3/backends'),
+    variants: () => import('@iommu/driver-arm-smmuv3/variants'),
+  },
+  'driver-riscv': {
+    backends: () => import('@iommu/driver-riscv/backends'),
+    variants: () => import('@iommu/driver-riscv/variants'),
+  },
+  'driver-legacy-nodefault': {
+    backends: () => import('@iommu/driver-legacy-nodefault/backends'),
+    variants: () => import('@iommu/driver-legacy-nodefault/variants'),
+  },
 } as const satisfies Readonly<Record<string, {
   backends(): Promise<{ readonly backends: readonly Backend[] }>
   variants(): Promise<{ readonly variants: readonly DriverVariant[] }>

@@ -23,8 +23,8 @@ export interface Verb {
   readonly name: string
   /** One line for the list of verbs. */
   readonly summary: string
-  /** The text of `iommu help <verb>`. */
-  readonly usage: string
+  /** The text of `iommu help <verb>`; a function where it takes time to make. */
+  readonly usage: string | (() => Promise<string>)
   /** The exit code. Throws UsageError or InputError for what the caller did wrong. */
   run(args: string[], io: Io): Promise<number> | number
 }

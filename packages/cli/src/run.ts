@@ -31,9 +31,12 @@ const unknown = async (name: string): Promise<UsageError> => {
   )
 }
 
+const usageOf = async ({ usage }: Verb): Promise<string> =>
+  `${(typeof usage === 'string' ? usage : await usage()).trim()}\n`
+
 const help = async (name: string | undefined, io: Io): Promise<number> => {
   if (name !== undefined && !isVerb(name)) throw await unknown(name)
-  io.stdout(name === undefined ? overview() : `${(await load(name)).usage.trim()}\n`)
+  io.stdout(name === undefined ? overview() : await usageOf(await load(name)))
   return EXIT.fine
 }
 

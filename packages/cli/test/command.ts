@@ -28,5 +28,8 @@ export const iommu = async (args: readonly string[], input = '', terminal: Parti
 export const json = async (args: readonly string[], input = ''): Promise<Record<string, unknown>> =>
   JSON.parse((await iommu([...args, '--json'], input)).stdout) as Record<string, unknown>
 
+/** Lines that are wider than a terminal of 80 columns. */
+export const fits = (text: string): string[] => text.split('\n').filter((line) => [...line].length > 80)
+
 export const capture = (name: string): string =>
   fileURLToPath(new URL(`../../inspect/test/fixtures/captures/${name}`, import.meta.url))

@@ -50,6 +50,22 @@ describe('conform', () => {
     expect(merged.totals).toEqual(whole.totals)
   })
 
+  test('--profile shows what each deviation of Linux breaks', async () => {
+    const { code, stdout } = await iommu('conform', 'driver-intel-vtd', '--profile', 'linux-7.3', '--json')
+    expect(code).toBe(0)
+    const { schema, totals, results } = JSON.parse(stdout) as {
+      schema: string
+      totals: { passed: number; failed: number }
+      results: readonly { profile: string; statement: string; status: string; reason: string; deviation: { id: string; source: string } }[]
+    }
+    expect(schema).toBe('iommu.conform/1')
+    expect(totals).toMatchObject({ passed: 4, failed: 0 })
+    expect(results.map(({ deviation, statement }) => `${deviation.id} ${statement}`)).toEqual([
+      'linux-checks-after-block C-ATTACH-10', 'linux-loses-fpd C-SVA-06', 'linux-zeroed-at-once C-PASID-03', 'linux-replaced-in-place C-PASID-03',
+    ])
+    for (const { profile, reason, deviation } of results) expect([profile, reason.length > 0, deviation.source.includes('drivers/iommu/intel')]).toEqual(['linux-7.3', true, true])
+  }, 60_000)
+
   test('a report with a failure exits with 1 and shows which statement failed, and how', async () => {
     const file = join(folder, 'failed.json')
     writeFileSync(file, JSON.stringify({
@@ -72,7 +88,9 @@ describe('conform', () => {
     [['--only', 'C-NONE-01'], 'there is no statement or group "C-NONE-01"'],
     [['--shard', '3/2'], '--shard 3/2: expected i/n with 1 <= i <= n'],
     [['--reporter', 'xml'], 'there is no reporter "xml"; there are text, junit, tap'],
-    [['--machine', 'qemu'], 'there is no machine "qemu" yet; there is model'],
+    [['--machine', 'abacus'], 'there is no machine "abacus"; there are model, qemu'],
+    [['--machine', 'qemu', '--mutants'], '--mutants and --profile run on the model'],
+    [['driver-intel-vtd', '--profile', 'linux-1.0'], 'there is no profile "linux-1.0" of driver-intel-vtd; there are strict, linux-7.3'],
     [['--merge', 'nowhere.json'], 'nowhere.json, file: expected a report of iommu conform --json, found no such file'],
   ])('refuses %j in one sentence', async (argv, sentence) => {
     const { code, stdout, stderr } = await iommu('conform', ...argv)

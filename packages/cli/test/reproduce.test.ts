@@ -3,12 +3,10 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { capture, iommu, json } from './command.js'
+import { capture, fits, iommu, json } from './command.js'
 
 const legacy = capture('intel-7.3.4-legacy-edu-vfio')
 const pasids = capture('intel-7.3.4dbg-scalable-pasid-secondstage-pasid')
-
-const fits = (text: string): string[] => text.split('\n').filter((line) => [...line].length > 80)
 
 describe('a capture that the driver reproduces', () => {
   test('the counts, and exit code 0', async () => {

@@ -1,6 +1,6 @@
 // A backend: what the suite is handed. It imports no driver.
 import type { AddressSpace, Core, CoreOptions, IommuOps, Manifest } from '@iommu/core'
-import type { EndpointCapabilities, TestMachine } from '@iommu/hardware'
+import type { Adversary, AdversaryOptions, EndpointCapabilities, TestMachine } from '@iommu/hardware'
 
 /** What a machine of a case must have. */
 export interface MachineSetup {
@@ -49,6 +49,32 @@ export interface Backend {
   readonly incompatibleFormat?: string
   /** Makes an address space of the machine's CPU. Absent: SVA is not checked. */
   readonly createAddressSpace?: (machine: TestMachine, name: string) => TestAddressSpace
+  /**
+   * Adversarial mode over a machine: it is made before the driver, and sees every store. Absent: the model's caches
+   * stand in for it where they can, and what only it can say is unavailable.
+   */
+  readonly createAdversary?: (machine: TestMachine, options?: AdversaryOptions) => Adversary
+  /**
+   * A word that the backend's tables read as present, writable and leading to address 0, whatever the table. Memory
+   * at 0 is filled with it under adversarial mode, so that a pointer of zero is not harmless. 0 where absent.
+   */
+  readonly lure?: bigint
+  /** Device addresses that states map, two of them, aligned to the smallest page; 1 MiB and 1 GiB where absent. */
+  readonly mapped?: readonly [bigint, bigint]
+  /** One that no state maps; 2 MiB where absent. */
+  readonly unmapped?: bigint
+  /** Where statements about mappings map, with room on both sides; 1 GiB where absent. */
+  readonly base?: bigint
+  /** Whether a device address is never translated, whatever is attached (outside of an aperture). Absent: all are. */
+  readonly untranslated?: (address: bigint) => boolean
+  /** All devices share one translation: what needs two independent ones is not declared. */
+  readonly oneTranslation?: true
+  /** Why an attach cannot fail here: it takes no memory and waits for nothing. */
+  readonly attachCannotFail?: string
+  /** Why a map cannot fail here: it takes no memory. */
+  readonly mapCannotFail?: string
+  /** Mutants of any driver that are no mistake on this hardware, by id, each with why: the statement that they break holds. */
+  readonly harmless?: Readonly<Record<string, string>>
   /** Ids taken for domains on a machine (domain ids, ASIDs, contexts), for leak checks. Absent: not visible. */
   readonly idsInUse?: (ops: IommuOps) => number
 }

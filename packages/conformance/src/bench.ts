@@ -2,9 +2,11 @@
 import { createGather } from '@iommu/core'
 import type { Access, AddressSpace, Core, CoreOptions, Device, Domain, IommuOps, PagingDomain } from '@iommu/core'
 import { outcomeKey } from '@iommu/hardware'
-import type { DmaRequest, EndpointCapabilities, HardwareEvent, TestMachine } from '@iommu/hardware'
+import type { Adversary, AdversaryOptions, DmaRequest, EndpointCapabilities, HardwareEvent, TestMachine } from '@iommu/hardware'
 import type { Backend, CreateCore, TestAddressSpace } from './backend.js'
-import { fail } from './check.js'
+import { fail, notDeclared } from './check.js'
+import { addressesOf, formatsFor } from './states.js'
+import type { Addresses } from './states.js'
 import { traceOps } from './trace.js'
 import type { Trace } from './trace.js'
 
@@ -28,16 +30,23 @@ export interface BenchOptions {
   readonly core?: CoreOptions
   /** Changes the driver before the core sees it: to leave something out, or to declare something. */
   readonly alter?: (ops: IommuOps) => IommuOps
+  /** Adversarial mode over unit 0, from before the driver on; where the backend has it. */
+  readonly adversary?: AdversaryOptions
 }
 
 export interface Bench {
   readonly ops: IommuOps
+  /** Keeps the statement out where nothing is declared that could be a default domain. */
   readonly core: Core
   readonly trace: Trace
   readonly devices: readonly Device[]
   readonly device: Device
   readonly machine: TestMachine
+  readonly addresses: Addresses
+  /** There where the bench was asked for it and the backend has it. */
+  readonly adversary: Adversary | undefined
   readonly warnings: string[]
+  /** The static domains. What the manifest does not declare keeps the statement out. */
   readonly blocked: Domain
   readonly identity: Domain
   machineOf(device: Device): TestMachine
@@ -61,7 +70,8 @@ export interface Bench {
   expectBlocked(what: string, point: Point): void
   /** Calls `look` after every step at which hardware may look, while `run` runs. */
   watch(run: () => void, look: (event: HardwareEvent) => void): void
-  readonly counts: { stores: number; transitions: number }
+  /** What has happened on this bench so far. */
+  readonly counts: { readonly stores: number; readonly transitions: number; readonly failures: number }
 }
 
 export const READ_WRITE: Access = { read: true, write: true }
@@ -79,8 +89,19 @@ const nameOf = (source: number): string =>
 /** Addresses at which a blocked point must fault: the first and last page, the middle, and where things are mapped. */
 export const probeAddresses = (backend: Backend): bigint[] => {
   const top = (1n << BigInt(backend.deviceBits)) - PAGE
-  const all = [0n, 0x1000n, 0x10_0000n, 0x4000_0000n, 0x1_0000_0000n, top]
-  return all.filter((each) => backend.exempt === undefined || each < backend.exempt.start || each > backend.exempt.end)
+  const all = new Set([0n, 0x1000n, ...addressesOf(backend).mapped, 0x1_0000_0000n, top])
+  const { exempt, untranslated } = backend
+  return [...all].filter((each) => each <= top && (exempt === undefined || each < exempt.start || each > exempt.end) && untranslated?.(each) !== true)
+}
+
+const FRAME_WORDS = 512n
+
+/** Adversarial mode over a machine whose memory at address 0 is a lure. */
+const assail = (backend: Backend, machine: TestMachine, options: AdversaryOptions): Adversary | undefined => {
+  const { lure, createAdversary } = backend
+  if (createAdversary === undefined) return undefined
+  for (let word = 0n; lure !== undefined && word < FRAME_WORDS; word++) machine.memory.store64(word * 8n, lure)
+  return createAdversary(machine, options)
 }
 
 export const createBench = (backend: Backend, createCore: CreateCore, options: BenchOptions = {}): Bench => {
@@ -93,16 +114,22 @@ export const createBench = (backend: Backend, createCore: CreateCore, options: B
     machines.push(backend.createMachine({ endpoints, unit, ...(machines[0] === undefined ? {} : { first: machines[0] }) }))
   }
   const machine = machines[0] as TestMachine
+  const adversary = options.adversary === undefined ? undefined : assail(backend, machine, options.adversary)
   const warnings: string[] = []
   const warn = (sentence: string): void => void warnings.push(sentence)
-  const counts = { stores: 0, transitions: 0 }
+  let stores = 0
   machine.observe(({ kind }) => {
-    if (kind === 'store') counts.stores++
+    if (kind === 'store') stores++
   })
   const driver = backend.createDriver(machines, { warn })
   const trace = traceOps(options.alter?.(driver) ?? driver)
   const { ops } = trace
-  const core = createCore(ops, { warn, ...options.core })
+  const whole = createCore(ops, { warn, ...options.core })
+  const core: Core = Object.create(whole, {
+    allocPaging: {
+      value: ((device, request) => (ops.manifest.paging.rid ? whole.allocPaging(device, request) : notDeclared('paging domains'))) satisfies Core['allocPaging'],
+    },
+  }) as Core
   const machineOf = (device: Device): TestMachine => machines[device.unit ?? 0] as TestMachine
   const sources = ({ requesterId, aliases }: Device): number[] => [requesterId, ...(aliases ?? [])]
   const request = (source: number, pasid: number | undefined, address: bigint, access: 'read' | 'write'): DmaRequest => ({
@@ -112,23 +139,40 @@ export const createBench = (backend: Backend, createCore: CreateCore, options: B
 
   const bench: Bench = {
     ops,
-    core,
+    get core() {
+      const { identity, paging } = ops.manifest
+      return identity.rid || paging.rid || ops.defaultDomain !== undefined ? core : notDeclared('a default domain, identity or paging')
+    },
     trace,
     devices,
     device: devices[0] as Device,
     machine,
+    addresses: addressesOf(backend),
+    adversary,
     warnings,
-    counts,
-    get blocked() { return ops.blockedDomain ?? fail('the driver has no blocked domain') },
-    get identity() { return ops.identityDomain ?? fail('the driver has no identity domain') },
+    get counts() {
+      return {
+        stores,
+        transitions: trace.transitions,
+        failures: trace.refused + machines.reduce((sum, { fail: { injected = 0 } }) => sum + injected, 0),
+      }
+    },
+    get blocked() {
+      return ops.blockedDomain ?? (ops.manifest.blocked.rid ? fail('the driver has no blocked domain') : notDeclared('a blocked domain'))
+    },
+    get identity() {
+      return ops.identityDomain ?? (ops.manifest.identity.rid ? fail('the driver has no identity domain') : notDeclared('identity'))
+    },
     machineOf,
     probe(...each) {
       for (const device of each) ops.probeDevice(device)
       for (const device of each) ops.probeFinalize?.(device)
     },
-    paging(device, format, pasid) {
-      const allocate = ops.domainAllocPaging
+    paging(device, asked, pasid) {
+      const { manifest, domainAllocPaging: allocate } = ops
+      if (!manifest.paging[pasid === true ? 'pasid' : 'rid']) return notDeclared(pasid === true ? 'paging domains on PASIDs' : 'paging domains')
       if (allocate === undefined) return fail('the driver allocates no paging domains')
+      const format = asked ?? (pasid === true ? formatsFor(manifest, 'pasid')[0] : undefined)
       return allocate(device, { ...(format === undefined ? {} : { format }), ...(pasid === true ? { pasid } : {}) })
     },
     addressSpace: (name) => backend.createAddressSpace?.(machine, name),

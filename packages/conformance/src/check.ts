@@ -7,6 +7,15 @@ export class StatementFailed extends Error {
   override readonly name = 'StatementFailed'
 }
 
+/** The hardware cannot, and does not claim to: the statement does not take part. */
+export class NotDeclared extends Error {
+  override readonly name = 'NotDeclared'
+}
+
+export const notDeclared = (reason: string): never => {
+  throw new NotDeclared(`not declared: ${reason}`)
+}
+
 const shown = (value: unknown): string =>
   typeof value === 'bigint' ? `0x${value.toString(16)}`
     : typeof value === 'string' ? value

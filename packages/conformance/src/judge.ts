@@ -1,12 +1,24 @@
 // Judges mutants: runs the suite on each, and says which statements it fails.
 import { createCore as wholeCore } from '@iommu/core'
+import type { AdversaryOptions } from '@iommu/hardware'
 import { manifestOf } from './backend.js'
 import type { Backend, CreateCore } from './backend.js'
 import { opsMutants } from './mutants/index.js'
 import type { OpsMutant } from './mutants/mutant.js'
-import { runStatement } from './run.js'
+import { adversaryCounts, runStatement } from './run.js'
+import type { Report } from './run.js'
 import type { Statement } from './statement.js'
 import { allStatements } from './statements/index.js'
+
+/** What a driver elsewhere does otherwise than the contract says. */
+export interface Deviation {
+  /** "linux-7.3" */
+  readonly name: string
+  /** One sentence, in the present tense. */
+  readonly does: string
+  /** File, function and versions. */
+  readonly source: string
+}
 
 /** A driver of this vendor, broken inside. The first of `breaks` must fail; nothing outside of `breaks` may. */
 export interface DriverVariant {
@@ -15,6 +27,10 @@ export interface DriverVariant {
   readonly breaks: readonly string[]
   /** Names of the backends on which it shows; the first backend where absent. */
   readonly on?: readonly string[]
+  /** How stores and commands behave under adversarial mode, where that decides. */
+  readonly adversary?: AdversaryOptions
+  /** What another driver does on purpose: a deviation of that profile, and where it is from. */
+  readonly profile?: Deviation
   readonly createDriver: Backend['createDriver']
 }
 
@@ -36,29 +52,46 @@ export interface MutantResult {
   readonly breaks: readonly string[]
   /** Statements that failed, each with why. */
   readonly caughtBy: readonly { readonly statement: string; readonly reason: string }[]
-  /** Whether the first of `breaks` failed, and nothing outside of `breaks`. */
+  /** Whether the first of `breaks` failed, and nothing outside of `breaks`; of a harmless one, whether the first held. */
   readonly caught: boolean
+  /** Why it is no mistake on this hardware. */
+  readonly harmless?: string
+  /** What it took. */
+  readonly spent: Omit<Report['totals'], 'passed' | 'failed' | 'skipped'>
+  /** Where the mutant is a deviation of a profile. */
+  readonly profile?: Deviation
 }
 
 /** One mutant on one backend, not run yet. */
 export interface Trial {
   readonly id: string
   readonly part: MutantResult['part']
+  /** The profile whose deviation it is, by name. */
+  readonly profile?: string
   readonly run: () => MutantResult
 }
 
-interface Named { readonly id: string; readonly title: string; readonly breaks: readonly string[] }
+interface Named { readonly id: string; readonly title: string; readonly breaks: readonly string[]; readonly profile?: Deviation }
 
 const judge = (
-  { id, title, breaks }: Named, part: MutantResult['part'], backend: Backend, createCore: CreateCore, statements: readonly Statement[],
+  { id, title, breaks, profile }: Named, part: MutantResult['part'], backend: Backend, createCore: CreateCore, statements: readonly Statement[],
+  harmless?: string,
 ): MutantResult => {
-  const caughtBy = statements.flatMap((statement) => {
-    const { status, reason } = runStatement(statement, backend, createCore)
-    return status === 'failed' ? [{ statement: statement.id, reason: reason ?? '' }] : []
-  })
+  const runs = statements.map((statement) => ({ statement: statement.id, ...runStatement(statement, backend, createCore) }))
+  const caughtBy = runs.flatMap(({ statement, status, reason }) => (status === 'failed' ? [{ statement, reason: reason ?? '' }] : []))
+  const spent = {
+    stores: runs.reduce((sum, { stores }) => sum + stores, 0),
+    transitions: runs.reduce((sum, { transitions }) => sum + transitions, 0),
+    failuresInjected: runs.reduce((sum, { failures }) => sum + failures, 0),
+    adversary: adversaryCounts(backend),
+  }
   const failed = caughtBy.map(({ statement }) => statement)
-  const caught = failed.includes(breaks[0] as string) && failed.every((each) => breaks.includes(each))
-  return { id, title, part, driver: backend.name, backend: backend.backend, breaks, caughtBy, caught }
+  const shows = failed.includes(breaks[0] as string)
+  const caught = shows === (harmless === undefined) && failed.every((each) => breaks.includes(each))
+  return {
+    id, title, part, driver: backend.name, backend: backend.backend, breaks, caughtBy, caught, spent,
+    ...(profile === undefined ? {} : { profile }), ...(harmless === undefined ? {} : { harmless }),
+  }
 }
 
 const broken = (backend: Backend, { alter }: OpsMutant): Backend => ({
@@ -66,33 +99,59 @@ const broken = (backend: Backend, { alter }: OpsMutant): Backend => ({
   createDriver: (machines, setup) => alter(backend.createDriver(machines, setup), { machines, ...setup }),
 })
 
-/**
- * Where a mutant is judged that shows anywhere: the backend that declares the most with the fewest formats, since
- * every format makes the whole suite longer.
- */
-const plainest = (backends: readonly Backend[]): Backend | undefined => {
-  const rank = (backend: Backend): number => {
-    const { identity, maxPasids, formats } = manifestOf(backend)
-    return (identity.rid ? 0 : 1000) + (maxPasids > 0 ? 0 : 1000) + formats.length
+const varied = (backend: Backend, { createDriver, adversary }: Pick<DriverVariant, 'createDriver' | 'adversary'>): Backend => {
+  const { createAdversary } = backend
+  return {
+    ...backend,
+    createDriver,
+    ...(createAdversary === undefined || adversary === undefined ? {} : {
+      createAdversary: (machine, options) => createAdversary(machine, { ...options, ...adversary }),
+    }),
   }
-  return [...backends].map((backend) => ({ backend, rank: rank(backend) })).sort((a, b) => a.rank - b.rank)[0]?.backend
+}
+
+/**
+ * Where mutants are judged that show anywhere: the backends that declare the most come first, and among those the one
+ * with the fewest formats, since every format makes the whole suite longer.
+ */
+const plainestFirst = (backends: readonly Backend[]): Backend[] => {
+  const rank = (backend: Backend): number => {
+    const { blocked, identity, paging, formats, maxPasids, pasidsUnder } = manifestOf(backend)
+    const narrow = pasidsUnder !== undefined && !(pasidsUnder.includes('blocked') && pasidsUnder.includes(formats[0] ?? ''))
+    const missing = [
+      !blocked.rid, !paging.rid, !identity.rid, maxPasids === 0, narrow, backend.oneTranslation === true,
+      backend.attachCannotFail !== undefined, backend.mapCannotFail !== undefined,
+    ]
+    return missing.filter(Boolean).length * 1000 + formats.length
+  }
+  return backends.map((backend) => ({ backend, rank: rank(backend) })).sort((one, other) => one.rank - other.rank).map(({ backend }) => backend)
+}
+
+/** Whether a backend takes part in the statement that a mutant must fail. */
+const takesPart = (backend: Backend, { breaks: [first] }: Named, statements: readonly Statement[]): boolean => {
+  const statement = statements.find(({ id }) => id === first)
+  if (statement === undefined) return true
+  const { status } = runStatement(statement, backend)
+  return status === 'passed' || status === 'failed'
 }
 
 const opsTrial = (mutant: OpsMutant, backends: readonly Backend[], statements: readonly Statement[]): Trial[] => {
   const { where } = mutant
   const fits = where === undefined ? backends : backends.filter((backend) => where(manifestOf(backend)))
-  const first = plainest(fits)
+  const [first, ...others] = fits
   // Nothing here that it could break: a driver that does not declare it.
   if (first === undefined) return []
   return [{
     id: mutant.id,
     part: 'driver',
     run() {
-      if (mutant.anywhere !== true) return judge(mutant, 'driver', broken(first, mutant), wholeCore, statements)
+      const asked = [first, ...others].find((backend) => takesPart(broken(backend, mutant), mutant, statements))
+      const harmless = asked === undefined ? `${mutant.breaks[0] as string} is not asked here` : asked.harmless?.[mutant.id]
+      const chosen = mutant.anywhere === true ? fits : [asked ?? first]
       let result: MutantResult | undefined
-      for (const backend of fits) {
-        result = judge(mutant, 'driver', broken(backend, mutant), wholeCore, statements)
-        if (result.caught) break
+      for (const backend of chosen) {
+        result = judge(mutant, 'driver', broken(backend, mutant), wholeCore, statements, harmless)
+        if (result.caughtBy.some(({ statement }) => statement === mutant.breaks[0])) break
       }
       return result as MutantResult
     },
@@ -104,16 +163,18 @@ export const mutantTrials = (
   backends: readonly Backend[], variants: readonly DriverVariant[], cores: readonly CoreMutant[],
   statements: readonly Statement[] = allStatements,
 ): Trial[] => {
-  const first = plainest(backends)
+  const sorted = plainestFirst(backends)
+  const [first] = sorted
   if (first === undefined) return []
   return [
-    ...opsMutants.flatMap((mutant) => opsTrial(mutant, backends, statements)),
+    ...opsMutants.flatMap((mutant) => opsTrial(mutant, sorted, statements)),
     ...variants.flatMap((variant) => backends
       .filter(({ backend }) => (variant.on ?? [first.backend]).includes(backend))
       .map((backend): Trial => ({
         id: variant.id,
         part: 'variant',
-        run: () => judge(variant, 'variant', { ...backend, createDriver: variant.createDriver }, wholeCore, statements),
+        ...(variant.profile === undefined ? {} : { profile: variant.profile.name }),
+        run: () => judge(variant, 'variant', varied(backend, variant), wholeCore, statements),
       }))),
     ...cores.map((mutant): Trial => ({ id: mutant.id, part: 'core', run: () => judge(mutant, 'core', first, mutant.create, statements) })),
   ]

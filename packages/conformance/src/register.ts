@@ -1,5 +1,7 @@
 // The suite under a test runner: vitest, node:test, or anything with `describe` and `test`.
 import type { Backend } from './backend.js'
+import { mutantTrials } from './judge.js'
+import type { CoreMutant, DriverVariant, MutantResult } from './judge.js'
 import { runStatement } from './run.js'
 import type { RunOptions } from './run.js'
 import { groupOf } from './statement.js'
@@ -24,6 +26,33 @@ export const conformance = (runner: Runner, backend: Backend, options: RunOption
             if (status === 'failed') throw new Error(`${statement.id}: ${reason ?? ''}`)
           })
         }
+      })
+    }
+  })
+}
+
+/** What mutants are made of and judged on. */
+export interface MutantSources {
+  readonly backends: readonly Backend[]
+  readonly variants: readonly DriverVariant[]
+  readonly coreVariants?: readonly CoreMutant[]
+  /** Which of them: test runners spread files, so that each part may be a file of its own. */
+  readonly part: MutantResult['part']
+}
+
+const explain = ({ breaks, caughtBy, harmless }: MutantResult): string => {
+  const unexpected = caughtBy.filter(({ statement }) => harmless !== undefined || !breaks.includes(statement))
+  if (unexpected.length === 0) return `${breaks[0] as string} holds, and must not`
+  return `not expected to fail: ${unexpected.map(({ statement, reason }) => `${statement} (${reason})`).join('; ')}`
+}
+
+/** Registers every mutant as a test: the first statement that it breaks must fail, and nothing outside of its list may. */
+export const mutants = (runner: Runner, { backends, variants, coreVariants = [], part }: MutantSources): void => {
+  runner.describe(`mutants: ${part}`, () => {
+    for (const { id, run } of mutantTrials(backends, variants, coreVariants).filter((trial) => trial.part === part)) {
+      runner.test(id, () => {
+        const result = run()
+        if (!result.caught) throw new Error(`${id}: ${explain(result)}`)
       })
     }
   })

@@ -1,9 +1,13 @@
 // Runs statements on a backend and collects what came of each.
 import { createCore as defaultCore } from '@iommu/core'
+import type { InvalidationCounts } from './adversary/account.js'
+import { campaignTotals } from './adversary/campaign.js'
+import type { CampaignTotals } from './adversary/campaign.js'
+import { manifestOf } from './backend.js'
 import type { Backend, CreateCore } from './backend.js'
 import { createBench } from './bench.js'
 import type { Bench } from './bench.js'
-import { StatementFailed } from './check.js'
+import { NotDeclared, StatementFailed } from './check.js'
 import { groupOf } from './statement.js'
 import type { Statement } from './statement.js'
 import { allStatements } from './statements/index.js'
@@ -20,6 +24,28 @@ export interface Result {
   readonly title: string
   readonly status: Status
   readonly reason?: string
+  /** Under a profile: the deviation of which this is said. Passed: it breaks just what it claims. */
+  readonly deviation?: { readonly id: string; readonly does: string; readonly source: string }
+}
+
+/** What adversarial mode looked at, and what it says beside the statements. */
+export interface AdversaryCounts {
+  /** Switches, maps, unmaps and releases that were watched step by step. */
+  readonly changes: number
+  /** Entry copies pieced together. */
+  readonly copies: number
+  /** Looks, each at every probe. */
+  readonly looks: number
+  readonly invalidations: InvalidationCounts
+  /** Changes after which a kept copy differed from memory. */
+  readonly atRest: number
+}
+
+/** A finding that is no failure. */
+export interface Note {
+  readonly driver: string
+  readonly backend: string
+  readonly says: string
 }
 
 export interface Report {
@@ -29,8 +55,12 @@ export interface Report {
     readonly skipped: number
     readonly stores: number
     readonly transitions: number
+    /** Failures of hardware and refused calls that were made to happen. */
+    readonly failuresInjected: number
+    readonly adversary: AdversaryCounts
   }
   readonly results: readonly Result[]
+  readonly notes: readonly Note[]
 }
 
 export interface RunOptions {
@@ -46,17 +76,22 @@ export interface RunOptions {
 const wanted = (only: readonly string[] | undefined) => ({ id }: Statement): boolean =>
   only === undefined || only.length === 0 || only.some((each) => each === id || each.toUpperCase() === groupOf(id))
 
+interface Spent { readonly stores: number; readonly transitions: number; readonly failures: number }
+
 /** One statement on one backend. Never throws. */
 export const runStatement = (
   statement: Statement, backend: Backend, createCore: CreateCore = defaultCore,
-): Pick<Result, 'status' | 'reason'> & { readonly stores: number; readonly transitions: number } => {
+): Pick<Result, 'status' | 'reason'> & Spent => {
   const benches: Bench[] = []
-  const count = (): { stores: number; transitions: number } => ({
-    stores: benches.reduce((sum, { counts }) => sum + counts.stores, 0),
-    transitions: benches.reduce((sum, { trace }) =>
-      sum + trace.calls.filter(({ op }) => op === 'attachDev' || op === 'setDevPasid').length, 0),
-  })
+  const count = (): Spent => {
+    const all = benches.map(({ counts }) => counts)
+    const sum = (pick: (each: Spent) => number): number => all.reduce((total, each) => total + pick(each), 0)
+    return { stores: sum(({ stores }) => stores), transitions: sum(({ transitions }) => transitions), failures: sum(({ failures }) => failures) }
+  }
   try {
+    if (statement.needs === 'adversary' && backend.createAdversary === undefined) {
+      return { status: 'unavailable', reason: 'unavailable: the backend has no adversarial mode', ...count() }
+    }
     const first = createBench(backend, createCore)
     const { manifest } = first.ops
     const why = statement.unless?.(manifest, backend, first.ops)
@@ -72,10 +107,36 @@ export const runStatement = (
     })
     return { status: 'passed', ...count() }
   } catch (error) {
+    if (error instanceof NotDeclared) return { status: 'not-declared', reason: error.message, ...count() }
+    // A machine that has no door for what the statement asks: told by its name, since it comes from another package.
+    if (error instanceof Error && error.name === 'UnavailableError') return { status: 'unavailable', reason: error.message, ...count() }
     const reason = error instanceof StatementFailed ? error.message
       : `unexpected ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`
     return { status: 'failed', reason, ...count() }
   }
+}
+
+/** What adversarial mode took on a backend so far. */
+export const adversaryCounts = (backend: Backend): AdversaryCounts => {
+  const found = campaignTotals(backend, [])
+  return found === undefined ? NO_COUNTS : {
+    changes: found.changes, copies: found.copies, looks: found.observations, invalidations: found.invalidations, atRest: found.atRest,
+  }
+}
+
+const NO_COUNTS: AdversaryCounts = { changes: 0, copies: 0, looks: 0, invalidations: { needed: 0, tooWide: 0, needless: 0, mandated: 0 }, atRest: 0 }
+
+/** What adversarial mode found on a backend that is no failure, in sentences. */
+const notesOf = (backend: Backend, found: CampaignTotals): Note[] => {
+  const { needless, tooWide } = found.invalidations
+  const sentences = [
+    ...(needless > 0 ? [`${needless} invalidations are needless: ${found.needless.join('; ')}`] : []),
+    ...(tooWide > 0 ? [`${tooWide} invalidations drop more than what was stale`] : []),
+    ...(found.atRest > 0 ? [`after ${found.atRest} changes a kept copy differs from memory in bits that do not matter`] : []),
+    ...(found.refused.length > 0 ? [`${found.refused.length} switches are refused, and go through blocked: ${found.refused.slice(0, 3).join('; ')}`] : []),
+    ...(found.undeclaredHitless.length > 0 ? [`hitless, and not declared so: ${found.undeclaredHitless.join(', ')}`] : []),
+  ]
+  return sentences.map((says) => ({ driver: backend.name, backend: backend.backend, says }))
 }
 
 /** The suite on one backend. */
@@ -83,16 +144,23 @@ export const runSuite = (backend: Backend, options: RunOptions = {}): Report => 
   const { only, profile = 'strict', machine = 'model', createCore, statements = allStatements } = options
   let stores = 0
   let transitions = 0
+  let failuresInjected = 0
   const results = statements.filter(wanted(only)).map((statement): Result => {
-    const { status, reason, ...counted } = runStatement(statement, backend, createCore)
-    stores += counted.stores
-    transitions += counted.transitions
+    const { status, reason, ...spent } = runStatement(statement, backend, createCore)
+    stores += spent.stores
+    transitions += spent.transitions
+    failuresInjected += spent.failures
     return {
       driver: backend.name, backend: backend.backend, profile, machine, statement: statement.id, title: statement.says,
       status, ...(reason === undefined ? {} : { reason }),
     }
   })
-  return { totals: { ...tally(results), stores, transitions }, results }
+  const found = campaignTotals(backend, manifestOf(backend).hitless)
+  return {
+    totals: { ...tally(results), stores, transitions, failuresInjected, adversary: adversaryCounts(backend) },
+    results,
+    notes: found === undefined ? [] : notesOf(backend, found),
+  }
 }
 
 export const tally = (results: readonly Result[]): { passed: number; failed: number; skipped: number } => ({
@@ -101,15 +169,30 @@ export const tally = (results: readonly Result[]): { passed: number; failed: num
   skipped: results.filter(({ status }) => status === 'not-declared' || status === 'unavailable').length,
 })
 
+const addCounts = (one: AdversaryCounts, other: AdversaryCounts): AdversaryCounts => ({
+  changes: one.changes + other.changes,
+  copies: one.copies + other.copies,
+  looks: one.looks + other.looks,
+  invalidations: {
+    needed: one.invalidations.needed + other.invalidations.needed,
+    tooWide: one.invalidations.tooWide + other.invalidations.tooWide,
+    needless: one.invalidations.needless + other.invalidations.needless,
+    mandated: one.invalidations.mandated + other.invalidations.mandated,
+  },
+  atRest: one.atRest + other.atRest,
+})
+
+/** What was counted, added up, with the verdicts of results. */
+export const totalsOf = (results: readonly Result[], parts: readonly Omit<Report['totals'], 'passed' | 'failed' | 'skipped'>[]): Report['totals'] => ({
+  ...tally(results),
+  stores: parts.reduce((sum, { stores }) => sum + stores, 0),
+  transitions: parts.reduce((sum, { transitions }) => sum + transitions, 0),
+  failuresInjected: parts.reduce((sum, each) => sum + each.failuresInjected, 0),
+  adversary: parts.map(({ adversary }) => adversary).reduce(addCounts, NO_COUNTS),
+})
+
 /** Several reports as one. */
 export const mergeReports = (reports: readonly Report[]): Report => {
   const results = reports.flatMap((each) => each.results)
-  return {
-    totals: {
-      ...tally(results),
-      stores: reports.reduce((sum, { totals }) => sum + totals.stores, 0),
-      transitions: reports.reduce((sum, { totals }) => sum + totals.transitions, 0),
-    },
-    results,
-  }
+  return { totals: totalsOf(results, reports.map(({ totals }) => totals)), results, notes: reports.flatMap(({ notes }) => notes) }
 }

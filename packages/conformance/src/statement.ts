@@ -21,6 +21,8 @@ export interface Statement {
   readonly source: string
   /** Why the backend does not take part, or undefined where it does. Absent: every backend does. */
   readonly unless?: (manifest: Manifest, backend: Backend, ops: IommuOps) => string | undefined
+  /** What the statement cannot be checked without; unavailable where the backend lacks it. */
+  readonly needs?: 'adversary'
   readonly run: (t: Case) => void
 }
 
@@ -32,3 +34,15 @@ export const withoutPasids = ({ maxPasids }: Manifest): string | undefined =>
 
 export const withPasids = ({ maxPasids }: Manifest): string | undefined =>
   maxPasids > 0 ? 'the backend declares PASIDs' : undefined
+
+/** Neither a blocked domain nor an empty one that blocks. */
+export const withoutBlock = ({ blocked, standInBlocks }: Manifest): string | undefined =>
+  (blocked.rid || standInBlocks ? undefined : 'not declared: a blocked domain')
+
+export const withoutBlockedDomain = ({ blocked }: Manifest): string | undefined =>
+  (blocked.rid ? undefined : 'not declared: a blocked domain')
+
+export const withOneTranslation = (_manifest: Manifest, { oneTranslation }: Backend): string | undefined =>
+  (oneTranslation === true ? 'not declared: a translation for each device' : undefined)
+
+export const withoutPaging = ({ paging }: Manifest): string | undefined => (paging.rid ? undefined : 'not declared: paging domains')

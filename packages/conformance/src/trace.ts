@@ -22,6 +22,10 @@ export interface Trace {
   /** Calls since the last `clear`. */
   readonly calls: readonly Call[]
   clear(): void
+  /** Domains set on a point so far, with success or not. */
+  readonly transitions: number
+  /** Calls refused by a rule so far. */
+  readonly refused: number
   /** Replaces the rule for refusals; undefined: none. */
   refuse(rule: Refusal | undefined): void
   /** Runs inside a call, before the driver sees it. */
@@ -51,6 +55,8 @@ export const traceOps = (driver: IommuOps): Trace => {
   const outer = new Map<Domain, Domain>()
   const inner = new Map<Domain, Domain>()
   let rule: Refusal | undefined
+  let refused = 0
+  let transitions = 0
   let look: ((call: Call) => void) | undefined
   let lookAfter: ((call: Call) => void) | undefined
 
@@ -72,10 +78,14 @@ export const traceOps = (driver: IommuOps): Trace => {
   const invoke = (op: string, target: object, domain: Domain | undefined, args: readonly unknown[]): unknown => {
     const call = describeCall(op, domain, args)
     calls.push(call)
+    if (op === 'attachDev' || op === 'setDevPasid') transitions++
     try {
       look?.(call)
       const code = rule?.(call)
-      if (code !== undefined) throw new IommuError(code, `${op} is made to fail`)
+      if (code !== undefined) {
+        refused++
+        throw new IommuError(code, `${op} is made to fail`)
+      }
       const method = (target as Record<string, (...rest: unknown[]) => unknown>)[op] as (...rest: unknown[]) => unknown
       const result = wrapResult(method.apply(target, args.map(unwrap)))
       lookAfter?.(call)
@@ -114,6 +124,8 @@ export const traceOps = (driver: IommuOps): Trace => {
     ops: mirror(driver, undefined),
     calls,
     clear() { calls.length = 0 },
+    get transitions() { return transitions },
+    get refused() { return refused },
     refuse(next) { rule = next },
     during(next) { look = next },
     after(next) { lookAfter = next },

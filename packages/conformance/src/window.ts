@@ -1,25 +1,24 @@
 // The window of a switch: every answer that was possible at any step, judged by the states before and after.
 import type { Bench, Point } from './bench.js'
 import { check } from './check.js'
-import { PROBED } from './states.js'
 
 /**
  * Runs a switch of `point` while its device does not pause. Every answer met in between must be one of those
  * before, one of those after, or a block: a right address under a wrong tag is a torn entry.
  */
 export const watchSwitch = (bench: Bench, what: string, point: Point, run: () => void): void => {
-  const look = (): string[][] => PROBED.map((address) => [...bench.whole(point, address)])
+  const look = (): string[][] => bench.addresses.probed.map((address) => [...bench.whole(point, address)])
   const before = look()
-  const seen = PROBED.map(() => new Map<string, string>())
+  const seen = bench.addresses.probed.map(() => new Map<string, string>())
   bench.watch(run, ({ kind }) => {
     look().forEach((answers, index) => {
       for (const answer of answers) if (seen[index]?.has(answer) === false) seen[index].set(answer, kind)
     })
     // What the device meets now may be kept.
-    for (const address of PROBED) bench.dma(point, address)
+    for (const address of bench.addresses.probed) bench.dma(point, address)
   })
   const after = look()
-  PROBED.forEach((address, index) => {
+  bench.addresses.probed.forEach((address, index) => {
     const allowed = ['blocked', ...(before[index] ?? []), ...(after[index] ?? [])]
     for (const [answer, kind] of seen[index] ?? []) {
       check(allowed.includes(answer), `${what}, after a ${kind}: 0x${address.toString(16)} may meet ${answer}, which is neither before nor after`)

@@ -7,7 +7,12 @@ const result = (statement: string, status: Result['status'], reason?: string, ba
   driver: 'driver-x', backend, profile: 'strict', machine: 'model', statement, title: `says ${statement}`, status,
   ...(reason === undefined ? {} : { reason }),
 })
-const reportOf = (...results: Result[]): Report => ({ totals: { ...tally(results), stores: 10, transitions: 2 }, results })
+const adversary = { changes: 3, copies: 50, looks: 20, invalidations: { needed: 4, tooWide: 1, needless: 2, mandated: 0 }, atRest: 1 }
+const reportOf = (...results: Result[]): Report => ({
+  totals: { ...tally(results), stores: 10, transitions: 2, failuresInjected: 1, adversary },
+  results,
+  notes: [{ driver: 'driver-x', backend: 'one', says: 'two invalidations are needless' }],
+})
 
 const green = reportOf(result('C-BLOCK-01', 'passed'), result('C-BLOCK-02', 'passed'), result('C-PASID-01', 'not-declared', 'not declared: PASIDs'))
 const red = reportOf(result('C-BLOCK-01', 'failed', 'expected <blocked> & found 0x1000', 'two'))
@@ -18,7 +23,10 @@ test('what is not declared is counted as skipped, never as passed', () => {
 })
 
 test('merged reports add up', () => {
-  expect(mergeReports([green, red]).totals).toEqual({ passed: 2, failed: 1, skipped: 1, stores: 20, transitions: 4 })
+  expect(mergeReports([green, red]).totals).toEqual({
+    passed: 2, failed: 1, skipped: 1, stores: 20, transitions: 4, failuresInjected: 2,
+    adversary: { changes: 6, copies: 100, looks: 40, invalidations: { needed: 8, tooWide: 2, needless: 4, mandated: 0 }, atRest: 2 },
+  })
 })
 
 describe('text', () => {
@@ -48,7 +56,7 @@ test('TAP numbers every statement, and names what was skipped', () => {
 })
 
 test('a mutant that is not caught says what held, or what failed besides', () => {
-  const mutant = { title: 't', part: 'core', driver: 'd', backend: 'b', breaks: ['C-A-01'] } as const
+  const mutant = { title: 't', part: 'core', driver: 'd', backend: 'b', spent: { stores: 0, transitions: 0, failuresInjected: 0, adversary }, breaks: ['C-A-01'] } as const
   const text = renderMutants([
     { ...mutant, id: 'one', caughtBy: [], caught: false },
     { ...mutant, id: 'two', caughtBy: [{ statement: 'C-A-01', reason: '' }, { statement: 'C-B-01', reason: '' }], caught: false },

@@ -1,13 +1,13 @@
 // The backends on which the suite checks this driver: kinds of hardware, each as a model.
 import type { IommuOps } from '@iommu/core'
 import { PhysicalMemory } from '@iommu/hardware'
-import type { EndpointCapabilities, TestMachine } from '@iommu/hardware'
+import type { Adversary, AdversaryOptions, EndpointCapabilities, TestMachine } from '@iommu/hardware'
 import { createCpuAddressSpace, firstStage } from '@iommu/page-table'
 import type { CpuAddressSpace, Format } from '@iommu/page-table'
 import { createIntelVtd } from './driver.js'
 import type { IntelVtd, VtdOptions } from './driver.js'
-import { createVtdMachine, defaultProfile } from './model/index.js'
-import type { Profile } from './model/index.js'
+import { createVtdAdversary, createVtdMachine, defaultProfile } from './model/index.js'
+import type { Profile, VtdMachine } from './model/index.js'
 
 /** What a backend is made of; the shape that @iommu/conformance takes. */
 export interface VtdBackend {
@@ -24,8 +24,15 @@ export interface VtdBackend {
   }): TestMachine
   createDriver(machines: readonly TestMachine[], setup: { readonly warn: (sentence: string) => void }): IommuOps
   createAddressSpace(machine: TestMachine, name: string): CpuAddressSpace
+  createAdversary(machine: TestMachine, options?: AdversaryOptions): Adversary
+  readonly lure: bigint
   idsInUse(ops: IommuOps): number
 }
+
+/** In every table here: present, readable, writable, for users, and at address 0. */
+const LURE = 0x67n
+
+const isVtdMachine = (machine: TestMachine): machine is VtdMachine => 'hardware' in machine
 
 const isVtd = (ops: IommuOps): ops is IntelVtd => 'domainIdsInUse' in ops
 
@@ -57,10 +64,17 @@ const backend = (
     createMachine: ({ endpoints, unit, first }) => createVtdMachine({
       profile: unit === 0 ? whole : { ...whole, ...other.secondUnit },
       endpoints,
+      unit,
       ...(first?.memory instanceof PhysicalMemory ? { memory: first.memory } : {}),
     }),
     createDriver: (machines, { warn }) => driverOver(machines, warn, whole.hostAddressBits),
     createAddressSpace: ({ memory }, name) => createCpuAddressSpace(memory, name, cpuTables(whole.hostAddressBits)),
+    createAdversary(machine, options) {
+      if (!isVtdMachine(machine)) throw new RangeError('adversarial mode is over a VT-d machine')
+      // Linux relies on hardware to order the IOTLB before device TLBs; this driver waits, and needs no order at all.
+      return createVtdAdversary(machine, { queue: 'unordered', ...options })
+    },
+    lure: LURE,
     idsInUse: (ops) => (isVtd(ops) ? ops.domainIdsInUse() : 0),
   }
 }

@@ -14,6 +14,9 @@ export { contextState, directoryWords, identityState, pagingState } from './doma
 export type { DirectoryFacts, TableFacts, WordFacts } from './domains/words.js'
 export { pagesSnooped } from './unit.js'
 
+/** How a change of an entry is planned, and what has to be flushed around it. Pure. */
+export { programming } from './programming/index.js'
+
 /** What decides the tables of a paging domain, besides its pages. */
 export interface TablesFacts {
   readonly stage: 'first' | 'second'
@@ -54,9 +57,9 @@ export const tablesFormat = ({ stage, levels, capabilities, hostAddressBits }: T
 
 /** Maps pages over one entry of the table, and takes them away again: the table stays, and nothing below it. */
 const leaveEmpty = (table: PageTable, { iova, level }: EmptyTable): void => {
-  const { shift, pageLow, pageHigh } = table.format
+  const { shift, leafLevel } = table.format
   let page = level
-  while (page > 1 && pageLow[page] === 0 && pageHigh[page] === 0) page--
+  while (page > 1 && leafLevel[shift[page] as number] === 0) page--
   const pageSize = 1n << BigInt(shift[page] as number)
   const count = 2 ** ((shift[level] as number) - (shift[page] as number))
   table.mapPages(iova, 0n, pageSize, count, { read: true, write: true })

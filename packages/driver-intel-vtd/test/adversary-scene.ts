@@ -2,7 +2,8 @@
 import { createGather } from '@iommu/core'
 import type { Device, Domain, PagingDomain } from '@iommu/core'
 import type { Adversary, AdversaryOptions, DmaRequest, Finding, Judgement, Outcome, TestMachine } from '@iommu/hardware'
-import { driverOver } from '../src/backends.js'
+import { createCpuAddressSpace } from '@iommu/page-table'
+import { cpuTables, driverOver } from '../src/backends.js'
 import type { IntelVtd } from '../src/driver.js'
 import type { AdversarySetup } from '../src/variants/adversary.js'
 import { createVtdAdversary, createVtdMachine, defaultProfile } from '../src/model/index.js'
@@ -10,6 +11,8 @@ import type { Profile, VtdMachine } from '../src/model/index.js'
 
 export const MAPPED = 0x10_0000n
 export const UNMAPPED = 0x20_0000n
+/** The point that changes in scalable mode; in legacy mode it is the requester id. */
+export const OWN_PASID = 7
 const LIVE_PASID = 5
 const DEAD_PASID = 6
 export const PAGE = 0x1000n
@@ -34,6 +37,8 @@ export interface Scene {
   /** A second device that keeps domain ids taken. */
   readonly other: Device
   paging(format: string): PagingDomain
+  /** A domain of a process that has one page mapped. */
+  process(name: string): Domain
   attach(domain: Domain, device: Device, pasid?: number): void
   /** From now on a broken driver is broken. */
   breakDriver(): void
@@ -52,10 +57,16 @@ const hostile = (): Uint8Array => {
 const probe = (source: number, address: bigint, more: Partial<DmaRequest> = {}): DmaRequest =>
   ({ source, kind: 'untranslated', address, access: 'read', ...more })
 
-const rid = (address: bigint, more: Partial<DmaRequest> = {}): DmaRequest => probe(0x20, address, more)
+const pointOf = ({ profile }: Setup): number | undefined => (profile?.scalable === false ? undefined : OWN_PASID)
+
+/** Requests of a point of the device. */
+const at = (pasid: number | undefined) => (address: bigint, more: Partial<DmaRequest> = {}): DmaRequest =>
+  probe(0x20, address, { ...(pasid === undefined ? {} : { pasid }), ...more })
 
 /** A machine, an adversary over it from the beginning, and a driver with two probed devices. */
-export const createScene = ({ profile = {}, options = {}, ats = false, probes, createDriver }: Setup = {}): Scene => {
+export const createScene = (setup: Setup = {}): Scene => {
+  const { profile = {}, options = {}, ats = false, probes, createDriver } = setup
+  const own = at(pointOf(setup))
   let physical = 0x80_0000n
   const endpoints = new Map([0x20, 0x28].map((source) => [source, { pasidWidth: 20, ...(ats ? { atsQueueDepth: 31 } : {}) }]))
   const machine = createVtdMachine({ profile, endpoints })
@@ -70,9 +81,9 @@ export const createScene = ({ profile = {}, options = {}, ats = false, probes, c
     driver.probeFinalize?.(each)
   }
   adversary.track(...(probes ?? [
-    rid(MAPPED), rid(UNMAPPED, { access: 'write' }),
-    ...(driver.manifest.maxPasids > 0 ? [rid(MAPPED, { pasid: LIVE_PASID }), rid(MAPPED, { pasid: DEAD_PASID })] : []),
-    ...(ats ? [rid(MAPPED, { kind: 'translate' }), rid(MAPPED, { kind: 'translated' })] : []),
+    own(MAPPED), own(UNMAPPED, { access: 'write' }),
+    ...(driver.manifest.maxPasids > 0 ? [own(MAPPED, { pasid: LIVE_PASID }), own(MAPPED, { pasid: DEAD_PASID })] : []),
+    ...(ats ? [own(MAPPED, { kind: 'translate' }), own(MAPPED, { kind: 'translated' })] : []),
   ]))
   const live = new Map<string, Domain>()
   return {
@@ -92,6 +103,14 @@ export const createScene = ({ profile = {}, options = {}, ats = false, probes, c
       physical += 0x1_0000n
       return domain
     },
+    process(name) {
+      const cpu = createCpuAddressSpace(machine.memory, name, cpuTables(defaultProfile.hostAddressBits))
+      cpu.map(MAPPED, physical)
+      physical += 0x1_0000n
+      const domain = driver.domainAllocSva?.(device, cpu.space)
+      if (domain === undefined) throw new RangeError('the driver has no SVA')
+      return domain
+    },
   }
 }
 
@@ -107,11 +126,12 @@ export const unmap = (domain: PagingDomain, iova: bigint): void => {
   domain.iotlbSync?.(gather)
 }
 
-/** A state of the device's requester id. */
+/** A state of the point. */
 interface State {
   readonly name: string
   readonly format?: string
   readonly identity?: true
+  readonly sva?: true
   /** The state whose domain id it has, with another root. */
   readonly sameId?: string
 }
@@ -122,7 +142,9 @@ const stage = (format: string, short: string): State[] => [
 const simple: State[] = [{ name: 'blocked' }, { name: 'identity', identity: true }]
 
 /** Blocked, identity (domain id 1), and per stage two domains and one that has the first one's id with another root. */
-export const scalableStates: readonly State[] = [...simple, ...stage('first-stage-4', 'first stage'), ...stage('second-stage-4', 'second stage')]
+export const tableStates: readonly State[] = [...simple, ...stage('first-stage-4', 'first stage'), ...stage('second-stage-4', 'second stage')]
+/** And two processes (domain id 1 both), where hardware can walk their tables. */
+export const scalableStates: readonly State[] = [...tableStates, { name: 'process a', sva: true }, { name: 'process b', sva: true }]
 export const legacyStates: readonly State[] = [...simple, ...stage('second-stage-4', 'second stage')]
 
 export type Pair = readonly [from: State, to: State]
@@ -140,8 +162,9 @@ export interface PairResult {
   readonly copies: number
 }
 
-const domainOf = ({ driver, paging }: Scene, { format, identity }: State): Domain => {
-  const domain = identity === true ? driver.identityDomain : format === undefined ? driver.blockedDomain : paging(format)
+const domainOf = ({ driver, paging, process }: Scene, { name, format, identity, sva }: State): Domain => {
+  const domain = sva === true ? process(name) : identity === true ? driver.identityDomain
+    : format === undefined ? driver.blockedDomain : paging(format)
   if (domain === undefined) throw new RangeError('the driver lacks a domain of the scene')
   return domain
 }
@@ -154,16 +177,17 @@ const idOf = (outcome: Outcome | undefined): number | undefined => {
 /** Ids are the lowest free ones, so one is reused at once where the device passes through blocked. */
 const reusesId = ([from, to]: Pair): boolean => from.sameId === to.name || to.sameId === from.name
 
-/** Switches a device from one state to another, gives back what the old one had, and judges. */
+/** Switches the point from one state to another, gives back what the old one had, and judges. */
 export const runPair = (setup: Setup, pair: Pair): PairResult => {
   const [from, to] = pair
   const scene = createScene(setup)
   const { adversary, attach, device, driver } = scene
+  const pasid = pointOf(setup)
   if (driver.manifest.maxPasids > 0) attach(scene.paging(driver.manifest.formats[0] as string), device, LIVE_PASID)
   const old = domainOf(scene, from)
-  attach(old, device)
+  attach(old, device, pasid)
   const next = domainOf(scene, to)
-  const id = idOf(adversary.outcomes(rid(MAPPED), 'memory')[0])
+  const id = idOf(adversary.outcomes(at(pasid)(MAPPED), 'memory')[0])
   const given: Finding[] = []
   const giveBack = (): void => {
     if (id !== undefined) given.push(...adversary.release(id))
@@ -172,10 +196,10 @@ export const runPair = (setup: Setup, pair: Pair): PairResult => {
   scene.breakDriver()
   const { during, after, free } = adversary.watch(() => {
     if (reusesId(pair)) {
-      attach(driver.blockedDomain as Domain, device)
+      attach(driver.blockedDomain as Domain, device, pasid)
       giveBack()
     }
-    attach(next, device)
+    attach(next, device, pasid)
   })
   const copies = adversary.cost.copies - before
   const rest = adversary.atRest()

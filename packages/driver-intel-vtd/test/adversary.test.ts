@@ -6,14 +6,18 @@ import { describe, expect, test } from 'vitest'
 import { rootEntry } from '../src/tables/index.js'
 import { adversaryVariants } from '../src/variants/index.js'
 import type { AdversaryVariant } from '../src/variants/index.js'
-import { count, createScene, legacyStates, MAPPED, pairsOf, runPair, scalableStates } from './adversary-scene.js'
+import { count, createScene, legacyStates, MAPPED, OWN_PASID, pairsOf, runPair, scalableStates, tableStates } from './adversary-scene.js'
 import type { Pair, PairResult, Setup } from './adversary-scene.js'
 
-// 8 states, 56 pairs. The paper has 10 and 90: it also has two SVA domains on domain id 1, which are not built here. The
-// 34 pairs with one of them are left out, and with them the 6 of which both sides share id 1.
+// On a PASID, 10 states, 90 pairs: those of the experiment that the rules come from.
 const scalable = pairsOf(scalableStates)
+// Where walks do not snoop there are no processes: 8 states, 56 pairs.
+const withoutProcesses = pairsOf(tableStates)
 const legacy = pairsOf(legacyStates)
 const LEGACY = { scalable: false, levels: [3, 4] } as const
+
+/** Milliseconds that a busy machine may take for 180 pairs. */
+const PATIENCE = 60_000
 
 const run = (setup: Setup, pairs: readonly Pair[]): PairResult[] => pairs.map((pair) => runPair(setup, pair))
 const spell = (results: readonly PairResult[]): string => {
@@ -32,21 +36,21 @@ const tally = (results: readonly PairResult[], which: (each: Judgement) => boole
 }
 
 const correct: readonly (readonly [name: string, setup: Setup, pairs: readonly Pair[], verdicts: Record<string, number>, rest: number])[] = [
-  // 49 pairs leave a present entry: its PASID cache, then its IOTLB.
-  ['CM=0', {}, scalable, { needed: 98 }, 0],
-  // The IOTLB flush after each set is demanded by the manual, and no pair can tell (49 of 49; the paper 81 of 81).
+  // 81 pairs leave a present entry: its PASID cache, then its IOTLB.
+  ['CM=0', {}, scalable, { needed: 162 }, 0],
+  // The IOTLB flush after each set is demanded by the manual, and no pair can tell: 75 of the 81 arrivals, all but
+  // those that find something stale under their own id.
   // At rest: a copy of the absent entry is kept, and the driver then clears words of it that no longer matter.
-  ['CM=1', { profile: { cachingMode: true } }, scalable, { needed: 147, mandated: 49 }, 7],
-  ['walker does not snoop', { profile: { coherent: false } }, scalable, { needed: 98 }, 0],
-  ['walker does not snoop, CM=1', { profile: { coherent: false, cachingMode: true } }, scalable, { needed: 147, mandated: 49 }, 7],
-  ['CPU with late stores', { options: { stores: 'order' } }, scalable, { needed: 98 }, 0],
-  ['nothing ordered but by waits', { options: { queue: 'unordered' } }, scalable, { needed: 98 }, 0],
-  ['device TLB', { ats: true, options: { queue: 'unordered' } }, scalable, { needed: 147 }, 0],
+  ['CM=1', { profile: { cachingMode: true } }, scalable, { needed: 249, mandated: 75 }, 9],
+  ['walker does not snoop', { profile: { coherent: false } }, withoutProcesses, { needed: 98 }, 0],
+  ['walker does not snoop, CM=1', { profile: { coherent: false, cachingMode: true } }, withoutProcesses, { needed: 147, mandated: 49 }, 7],
+  ['CPU with late stores', { options: { stores: 'order' } }, scalable, { needed: 162 }, 0],
+  ['nothing ordered but by waits', { options: { queue: 'unordered' } }, scalable, { needed: 162 }, 0],
+  ['device TLB', { ats: true, options: { queue: 'unordered' } }, scalable, { needed: 243 }, 0],
   ['legacy mode, CM=0', { profile: LEGACY }, legacy, { needed: 32 }, 0],
   ['legacy mode, CM=1', { profile: { ...LEGACY, cachingMode: true } }, legacy, { needed: 48, mandated: 16 }, 4],
   ['legacy mode, walker does not snoop', { profile: { ...LEGACY, coherent: false } }, legacy, { needed: 32 }, 0],
-  // Leaving identity: TT=10 answers no translation request, so the device's TLB is empty.
-  ['legacy mode, device TLB', { profile: LEGACY, ats: true }, legacy, { needed: 44, needless: 4 }, 0],
+  ['legacy mode, device TLB', { profile: LEGACY, ats: true }, legacy, { needed: 44 }, 0],
 ]
 
 describe('the driver is right at every step', () => {
@@ -57,39 +61,38 @@ describe('the driver is right at every step', () => {
     expect(findings).toEqual([])
     expect(tally(results)).toEqual(verdicts)
     expect(results.filter((each) => each.rest.length > 0).length).toBe(rest)
-  })
+  }, PATIENCE)
 })
 
-/** Pairs that fail, of 56: in all, and (during/after/when given back). CM=0, then CM=1. */
+/** Pairs that fail, of 90: in all, and (during/after/when given back). CM=0, then CM=1. */
 const measured: Readonly<Record<string, readonly [plain: string, caching: string]>> = {
-  // Paper: 80 of 90. What passes is what ends in blocked without a second atom. Six more pass there: changes of one
-  // atom under one id (SVA to SVA, an id reused at once), which this driver makes through blocked.
-  'in-place-ascending': ['52 (52/27/28)', '52 (52/11/24)'],
-  // Paper: 73 of 90. Seven of the passing pairs come from blocked, where highest word first is the right order.
-  'in-place-descending': ['49 (49/45/21)', '49 (49/11/17)'],
-  // Paper: 45 (45/0/0), the 5 states with first-stage tables times 9; here 3 times 7.
-  'zeroed-at-once': ['21 (21/0/0)', '21 (21/0/0)'],
-  // Paper: 81 (45/81/81), the 9 present states times 9; here 7 times 7. CM=1: the flush after the set names the same
-  // id in the four pairs that reuse it.
-  'no-entry-cache': ['49 (21/49/49)', '49 (21/45/49)'],
-  // Paper: 81 (0/10/81). After: only where the tag is the same, here the four pairs that reuse an id; the paper's six
-  // others are between identity and SVA. CM=1 hides these.
-  'no-iotlb': ['49 (0/4/49)', '49 (0/0/49)'],
-  'iotlb-first': ['49 (0/4/49)', '49 (0/0/49)'],
-  'iotlb-first-one-wait': ['49 (0/4/49)', '49 (0/0/49)'],
-  // Paper: 0 ordered, 81 unordered.
+  // Experiment: 80. What passes is what ends in blocked without a second atom. Four more fail here: the two stages'
+  // pairs that reuse an id at once, which this driver makes through blocked.
+  'in-place-ascending': ['84 (84/47/46)', '84 (84/13/36)'],
+  // Experiment: 73; the same four.
+  'in-place-descending': ['77 (77/59/27)', '77 (77/13/23)'],
+  // Experiment: 45 (45/0/0), the 5 states with first-stage tables times 9.
+  'zeroed-at-once': ['45 (45/0/0)', '45 (45/0/0)'],
+  // Experiment: 81 (45/81/81). CM=1: the flush after the set names the same id where one is reused or shared.
+  'no-entry-cache': ['81 (43/81/81)', '77 (43/71/75)'],
+  // Experiment: 81 (0/10/81). After: only where the tag is the same. Given back: not the six pairs between identity and
+  // processes, whose id 1 stays in use. CM=1 hides all of the first, and those six with them.
+  'no-iotlb': ['81 (0/10/75)', '75 (0/0/75)'],
+  'iotlb-first': ['81 (0/10/75)', '75 (0/0/75)'],
+  'iotlb-first-one-wait': ['81 (0/10/75)', '75 (0/0/75)'],
+  // Experiment: 0 ordered, 81 unordered.
   'one-wait-ordered': ['0', '0'],
-  'one-wait': ['49 (0/4/49)', '49 (0/0/49)'],
-  // Paper: 81. CM=1: from blocked too, since the flush after the set is not waited for either.
-  'no-wait': ['49 (21/49/49)', '56 (21/56/49)'],
-  // Paper: 81 (81/81/0), 9 states to come to times 9. Given back: this driver leaves the words of the old entry in
+  'one-wait': ['81 (0/10/75)', '75 (0/0/75)'],
+  // Experiment: 81. CM=1: from blocked too, since the flush after the set is not waited for either.
+  'no-wait': ['81 (43/81/81)', '90 (43/90/81)'],
+  // Experiment: 81 (81/81/0), 9 states to come to times 9. Given back: this driver leaves the words of the old entry in
   // place until it writes the new ones, so P brings the old id or the old root back; Linux clears them first.
-  'present-before-pointer': ['49 (49/49/38)', '49 (49/49/38)'],
-  // Paper: 0 prompt, 45 late, the 5 first-stage states to come to times 9; here 3 times 7. Given back: as before.
+  'present-before-pointer': ['81 (77/79/68)', '77 (77/75/62)'],
+  // Experiment: 0 prompt, 45 late, the 5 first-stage states to come to times 9. Given back: as before.
   'no-barrier': ['0', '0'],
-  'no-barrier-late': ['21 (21/21/6)', '21 (21/0/0)'],
-  // Paper: 81 (0/81/0) with CM=1; with CM=0 nothing is needed.
-  'no-entry-cache-after-set': ['0', '49 (0/49/0)'],
+  'no-barrier-late': ['45 (43/45/12)', '43 (43/0/0)'],
+  // Experiment: 81 (0/81/0) with CM=1; with CM=0 nothing is needed.
+  'no-entry-cache-after-set': ['0', '81 (0/81/0)'],
   'no-iotlb-after-set': ['0', '0'],
 }
 
@@ -108,9 +111,10 @@ describe('mutants', () => {
     const found = (['during', 'after', 'free'] as const).filter((sentence) => shown.some((each) => each[sentence].length > 0))
     expect(found.sort()).toEqual([...variant.breaks].sort())
     const [first] = variant.breaks
-    // The sentence that names the mistake catches every pair that any sentence does.
-    if (first !== undefined) expect(count(shown)[first]).toBe(count(shown).failed)
-  })
+    // The sentence that names the mistake catches every pair that any sentence does, but for some of the six between
+    // identity and processes: they share an id that stays in use.
+    if (first !== undefined) expect(count(shown).failed - count(shown)[first]).toBeLessThanOrEqual(6)
+  }, PATIENCE)
 })
 
 describe('legacy context entries are one atom', () => {
@@ -145,16 +149,16 @@ test('a transition costs few copies', () => {
   // Paper: at most 58 for VT-d.
   expect(Math.max(...copies)).toBe(33)
   expect(Math.round(copies.reduce((sum, each) => sum + each, 0) / copies.length)).toBe(23)
-})
+}, PATIENCE)
 
 test.each([false, true])('windows do not grow, and repetition accuses nobody: 200 transitions, caching mode %s', (cachingMode) => {
   const { adversary, attach, device, driver, paging } = createScene({ profile: { cachingMode } })
   const domains = [paging('first-stage-4'), paging('second-stage-4'), driver.identityDomain, driver.blockedDomain].filter((each) => each !== undefined)
   const costs = Array.from({ length: 200 }, (_, index) => {
     const before = adversary.cost.copies
-    const { during, after } = adversary.watch(() => attach(domains[(index * 7 + (index >> 3)) % 4] as (typeof domains)[number], device))
+    const { during, after } = adversary.watch(() => attach(domains[(index * 7 + (index >> 3)) % 4] as (typeof domains)[number], device, OWN_PASID))
     expect([during, after]).toEqual([[], []])
     return adversary.cost.copies - before
   })
   expect(Math.max(...costs.slice(100))).toBeLessThanOrEqual(Math.max(...costs.slice(0, 100)))
-})
+}, PATIENCE)

@@ -1,4 +1,7 @@
-// Mutants, part by part, so that test runners can spread them.
-import { testMutants } from './mutants.js'
+// The core layer's mutants; they are the same on every driver, and judged on this one.
+import { mutants } from '@iommu/conformance'
+import { coreVariants } from '@iommu/core/variants'
+import { describe, test } from 'vitest'
+import { backends } from '../src/backends.js'
 
-testMutants('core')
+mutants({ describe, test }, { backends, variants: [], coreVariants, part: 'core' })

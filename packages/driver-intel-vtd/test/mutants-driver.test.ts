@@ -1,4 +1,7 @@
-// Mutants, part by part, so that test runners can spread them.
-import { testMutants } from './mutants.js'
+// Mutants of any driver, on this one.
+import { mutants } from '@iommu/conformance'
+import { describe, test } from 'vitest'
+import { backends } from '../src/backends.js'
+import { variants } from '../src/variants/index.js'
 
-testMutants('driver')
+mutants({ describe, test }, { backends, variants, part: 'driver' })

@@ -1,4 +1,7 @@
-// Mutants, part by part, so that test runners can spread them.
-import { testMutants } from './mutants.js'
+// Mutants of this driver.
+import { mutants } from '@iommu/conformance'
+import { describe, test } from 'vitest'
+import { backends } from '../src/backends.js'
+import { variants } from '../src/variants/index.js'
 
-testMutants('variant')
+mutants({ describe, test }, { backends, variants, part: 'variant' })

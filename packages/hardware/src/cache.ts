@@ -52,105 +52,131 @@ export interface TranslationCache<T> {
 }
 
 const FIRST_SLOTS = 16
+/** Slots for each page at least: with fewer, pages meet and a lookup takes half as long again. */
+const SPARSE = 4
+/** In place of a page number: there is none in this slot. */
+const EMPTY = -1
 
 /**
- * A page as one number: its middle, counted in half frames. Naturally aligned pages of different sizes have different
- * middles, and that of any page of a 64-bit address space is exact.
+ * The pages of one size: open addressing, with page numbers and tags in one flat array and translations beside it.
+ * Dropping puts those that stay in anew, so that no slot is ever marked as deleted.
  */
-const middleOf = (frame: number, span: number): number =>
-  span === 1 ? frame * 2 + 1 : Math.floor(frame / span) * span * 2 + span
+class PagesOfSize<T> {
+  /** Frames that a page covers. */
+  readonly span: number
+  size = 0
+  private keys = new Float64Array(0)
+  private translations: (T | undefined)[] = []
+  private mask = -1
 
-/** The span of a page from its middle: the lowest bit that is set. */
-const spanOf = (middle: number): number =>
-  (middle | 0) !== 0 ? (middle & -middle) >>> 0 : spanOf(middle / 0x1_0000_0000) * 0x1_0000_0000
+  constructor(span: number) {
+    this.span = span
+  }
+
+  get(tag: number, page: number): T | undefined {
+    const { keys, mask } = this
+    if (mask < 0) return undefined
+    let slot = hash(tag, page) & mask
+    for (;;) {
+      const kept = keys[slot * 2]
+      if (kept === page && keys[slot * 2 + 1] === tag) return this.translations[slot]
+      if (kept === EMPTY) return undefined
+      slot = (slot + 1) & mask
+    }
+  }
+
+  /** Whether the page is new. */
+  put(tag: number, page: number, translation: T): boolean {
+    if ((this.size + 1) * SPARSE > this.mask + 1) this.rebuild(Math.max((this.mask + 1) * 2, FIRST_SLOTS), () => true)
+    let slot = hash(tag, page) & this.mask
+    while (this.keys[slot * 2] !== EMPTY && (this.keys[slot * 2] !== page || this.keys[slot * 2 + 1] !== tag)) slot = (slot + 1) & this.mask
+    const isNew = this.keys[slot * 2] === EMPTY
+    this.keys[slot * 2] = page
+    this.keys[slot * 2 + 1] = tag
+    this.translations[slot] = translation
+    if (isNew) this.size++
+    return isNew
+  }
+
+  /** Keeps what stays; calls `gone` with the tag of each page that does not. */
+  retain(stays: (tag: number, page: number) => boolean, gone: (tag: number) => void): void {
+    this.rebuild(this.mask + 1, (tag, page) => {
+      if (stays(tag, page)) return true
+      gone(tag)
+      return false
+    })
+  }
+
+  private rebuild(slots: number, stays: (tag: number, page: number) => boolean): void {
+    const { keys, translations } = this
+    this.keys = new Float64Array(slots * 2).fill(EMPTY)
+    this.translations = new Array<T | undefined>(slots).fill(undefined)
+    this.mask = slots - 1
+    this.size = 0
+    for (let slot = 0; slot < translations.length; slot++) {
+      const page = keys[slot * 2] as number
+      const tag = keys[slot * 2 + 1] as number
+      if (page !== EMPTY && stays(tag, page)) this.put(tag, page, translations[slot] as T)
+    }
+  }
+}
+
+/** Lower halves of tag and page tell enough apart; multiplied bits are best at the top. */
+const hash = (tag: number, page: number): number => {
+  const mixed = Math.imul((page | 0) ^ Math.imul(tag | 0, 0x85eb_ca6b), 0x9e37_79b1)
+  return mixed >>> 12
+}
 
 /**
- * An empty translation cache: open addressing, with tags and pages as numbers in one flat array and translations
- * beside it. A lookup probes once for each size of page that is kept. Dropping goes through all entries and puts
- * those that stay in anew, so that no slot is ever marked as deleted.
- *
- * Where kept pages of several sizes overlap, the size that was kept first is found first.
+ * An empty translation cache: a table for each size of page that is kept, each of which a lookup asks. Where kept pages of
+ * several sizes overlap, the size that was kept first is found first.
  */
 export const createTranslationCache = <T>(): TranslationCache<T> => {
-  /** Slot by slot: tag and middle. A middle is never 0, so 0 is an empty slot. */
-  let keys = new Float64Array(0)
-  let translations: (T | undefined)[] = []
-  let slotMask = -1
-  let size = 0
-  /** Spans of the pages that are kept, in frames, in the order in which they came. */
-  let spans: number[] = []
+  /** In the order in which the sizes came. */
+  const sizes: PagesOfSize<T>[] = []
   const perTag = new Map<number, number>()
+  const total = (): number => sizes.reduce((sum, { size }) => sum + size, 0)
 
-  /** The slot of a page: where it is, or the empty one where it would be. */
-  const slotOf = (tag: number, middle: number): number => {
-    // Multiplied bits are best at the top; lower halves of tag and page tell enough apart.
-    const mixed = Math.imul((middle | 0) ^ Math.imul(tag | 0, 0x85eb_ca6b), 0x9e37_79b1)
-    let slot = (mixed ^ (mixed >>> 15)) & slotMask
-    while (keys[slot * 2 + 1] !== 0 && (keys[slot * 2 + 1] !== middle || keys[slot * 2] !== tag)) slot = (slot + 1) & slotMask
-    return slot
-  }
-
-  const put = (tag: number, middle: number, translation: T): void => {
-    const slot = slotOf(tag, middle)
-    if (keys[slot * 2 + 1] === 0) {
-      keys[slot * 2] = tag
-      keys[slot * 2 + 1] = middle
-      perTag.set(tag, (perTag.get(tag) ?? 0) + 1)
-      size++
-    }
-    translations[slot] = translation
-  }
-
-  /** Makes `slots` slots and puts in what is to stay. */
-  const rebuild = (slots: number, stays: (tag: number, middle: number) => boolean): void => {
-    const before = keys
-    const old = translations
-    keys = new Float64Array(slots * 2)
-    translations = new Array<T | undefined>(slots).fill(undefined)
-    slotMask = slots - 1
-    size = 0
-    perTag.clear()
-    for (let slot = 0; slot < old.length; slot++) {
-      const tag = before[slot * 2] as number
-      const middle = before[slot * 2 + 1] as number
-      if (middle !== 0 && stays(tag, middle)) put(tag, middle, old[slot] as T)
-    }
-    if (size === 0) spans = []
-  }
-
-  /** Drops, under the tags that match, the pages that go. */
-  const drop = (matches: (tag: number) => boolean, goes: (middle: number) => boolean): number => {
+  /** Drops, under the tags that match, the pages of which the first and the last frame say that they go. */
+  const drop = (matches: (tag: number) => boolean, goes: (first: number, last: number) => boolean): number => {
     const hit = new Set([...perTag.keys()].filter(matches))
     if (hit.size === 0) return 0
-    const before = size
-    rebuild(slotMask + 1, (tag, middle) => !hit.has(tag) || !goes(middle))
-    return before - size
+    const before = total()
+    for (const each of sizes) {
+      const { span } = each
+      each.retain((tag, page) => !hit.has(tag) || !goes(page * span, page * span + span - 1), (tag) => {
+        const left = (perTag.get(tag) ?? 0) - 1
+        if (left === 0) perTag.delete(tag)
+        else perTag.set(tag, left)
+      })
+    }
+    sizes.splice(0, sizes.length, ...sizes.filter(({ size }) => size > 0))
+    return before - total()
   }
 
   return {
     lookup(tag, frame) {
-      if (size === 0) return undefined
       // By index: an iterator takes a fifth of a lookup.
       let at = 0
-      while (at < spans.length) {
-        const found = translations[slotOf(tag, middleOf(frame, spans[at++] as number))]
+      while (at < sizes.length) {
+        const each = sizes[at++] as PagesOfSize<T>
+        const { span } = each
+        // Two calls: one number that may be an integer or a double would be a double to V8, and take half as long again.
+        const found = span === 1 ? each.get(tag, frame) : each.get(tag, Math.floor(frame / span))
         if (found !== undefined) return found
       }
       return undefined
     },
     keep(tag, frame, pageShift, translation) {
       const span = 2 ** (pageShift - 12)
-      if ((size + 1) * 2 > slotMask + 1) rebuild(Math.max((slotMask + 1) * 2, FIRST_SLOTS), () => true)
-      if (!spans.includes(span)) spans.push(span)
-      put(tag, middleOf(frame, span), translation)
+      let pages = sizes.find((each) => each.span === span)
+      if (pages === undefined) sizes.push(pages = new PagesOfSize(span))
+      const isNew = span === 1 ? pages.put(tag, frame, translation) : pages.put(tag, Math.floor(frame / span), translation)
+      if (isNew) perTag.set(tag, (perTag.get(tag) ?? 0) + 1)
     },
     dropTags: (matches) => drop(matches, () => true),
-    dropRange: (matches, first, last) => drop(matches, (middle) => {
-      const span = spanOf(middle)
-      const start = (middle - span) / 2
-      return start <= last && start + span > first
-    }),
+    dropRange: (matches, first, last) => drop(matches, (start, end) => start <= last && end >= first),
     holds: (tag) => perTag.has(tag),
-    get size() { return size },
+    get size() { return total() },
   }
 }

@@ -17,6 +17,8 @@ export interface RegisterEvent {
   readonly offset: number
   readonly bits: 32 | 64
   readonly value: bigint
+  /** Whose register it is, where several units share a memory and its events. */
+  readonly unit?: number
 }
 
 /** A command that hardware took from its queue: the words as queued, and one line for people. */
@@ -27,6 +29,8 @@ export interface CommandEvent {
   readonly text: string
   /** The source whose device TLB it addresses, for a command that does. */
   readonly deviceTlb?: number
+  /** Whose command it is, where several units share a memory and its events. */
+  readonly unit?: number
 }
 
 /** A feature of an endpoint was switched. */
@@ -66,3 +70,10 @@ export const createEventStream = (): EventStream => {
   }
   return stream
 }
+
+/** The stream as one of several units emits into it: its commands and registers carry its number. */
+export const eventsOfUnit = (events: EventStream, unit: number | undefined): EventStream => (unit === undefined ? events : {
+  get listeners() { return events.listeners },
+  observe: (observer) => events.observe(observer),
+  emit: (event) => events.emit(event.kind === 'command' || event.kind === 'register' ? { ...event, unit } : event),
+})

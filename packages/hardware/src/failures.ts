@@ -4,7 +4,7 @@ import type { FailureDoors } from './machine.js'
 
 export interface Failures {
   readonly doors: FailureDoors
-  /** Whether commands are taken without ever completing. */
+  /** Whether the completion at hand never comes; asked once for each. */
   readonly completionsNever: boolean
   /** Whether the device TLB of this source leaves invalidations unanswered. */
   isDeaf(source: number): boolean
@@ -16,6 +16,11 @@ export const createFailures = (pages: TestAllocator): Failures => {
   const deaf = new Set<number>()
   let completionsNever = false
   let left: number | undefined
+  let injected = 0
+  const happened = (yes: boolean): boolean => {
+    if (yes) injected++
+    return yes
+  }
   return {
     doors: {
       allocation: (n) => pages.failAt(n),
@@ -25,13 +30,14 @@ export const createFailures = (pages: TestAllocator): Failures => {
         if (state === 'answers') deaf.delete(source)
         else deaf.add(source)
       },
+      get injected() { return injected + (pages.failed ?? 0) },
     },
-    get completionsNever() { return completionsNever },
-    isDeaf: (source) => deaf.has(source),
+    get completionsNever() { return happened(completionsNever) },
+    isDeaf: (source) => happened(deaf.has(source)),
     refuseCommand() {
       if (left === undefined || --left > 0) return false
       left = undefined
-      return true
+      return happened(true)
     },
   }
 }

@@ -25,6 +25,8 @@ export interface FailureDoors {
   queueError(n: number | undefined): void
   /** Device-TLB invalidations to this source are never answered. */
   deviceTlb(source: number, state: 'answers' | 'times out'): void
+  /** Failures that have come to pass so far; absent where nobody counts. */
+  readonly injected?: number
 }
 
 /** A machine from the other side: DMA, observation, failures. */

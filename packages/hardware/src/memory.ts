@@ -44,11 +44,21 @@ export interface Memory {
   /** How many words from `index` on have a bit of the mask set each, up to the first that has none; `count` at most. */
   countSet(frame: number, index: number, count: number, maskLow: number, maskHigh: number): number
 
+  /** All stores, as `loadPair` sees them; absent where memory is not one array. */
+  readonly flat?: FlatWords | undefined
   readonly pages: PageAllocator
 }
 
+/**
+ * Where memory is one array, the words of all of it from address 0 on, to be read only, two 32-bit halves for each
+ * 64-bit word, the lower one first. A walk reads it three times as fast as through `loadPair`. Writing it would bypass observers.
+ */
+export type FlatWords = Int32Array
+
 /** Memory as hardware reads it: what has been written back, or all stores where the reader snoops. */
 export interface HardwareView {
+  /** Absent where memory is not one array. */
+  readonly flat?: FlatWords | undefined
   /** Whether the frame is memory at all. */
   has(frame: number): boolean
   load64(address: bigint): bigint

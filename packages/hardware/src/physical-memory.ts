@@ -4,7 +4,7 @@ import { createAllocator } from './allocator.js'
 import type { TestAllocator } from './allocator.js'
 import { createEventStream } from './events.js'
 import type { EventStream } from './events.js'
-import type { HardwareView, Memory } from './memory.js'
+import type { FlatWords, HardwareView, Memory } from './memory.js'
 import { Words } from './words.js'
 
 const LINE_BYTES = 64
@@ -23,7 +23,7 @@ export interface MemoryOptions {
   readonly events?: EventStream
   /**
    * One array for all of memory, 2 GiB at most: somewhat faster to read, and as large as memory from the start.
-   * Where absent, chunks of 256 KiB appear as they are written.
+   * Where absent, chunks of 1 MiB appear as they are written.
    */
   readonly flat?: boolean
 }
@@ -32,10 +32,12 @@ class View implements HardwareView {
   low = 0
   high = 0
 
+  readonly flat: FlatWords | undefined
   private readonly words: Words
 
   constructor(words: Words) {
     this.words = words
+    this.flat = words.flat
   }
 
   has(frame: number): boolean {
@@ -65,6 +67,7 @@ export class PhysicalMemory implements Memory {
   readonly walker: HardwareView
   readonly snooped: HardwareView
   readonly coherent: boolean
+  readonly flat: FlatWords | undefined
   private readonly words: Words
   /** What has been written back; the same words where walks snoop. */
   private readonly settled: Words
@@ -77,6 +80,7 @@ export class PhysicalMemory implements Memory {
     this.coherent = coherent
     this.events = events
     this.words = new Words(frames, flat)
+    this.flat = this.words.flat
     this.settled = coherent ? this.words : new Words(frames, flat)
     this.walker = new View(this.settled)
     this.snooped = new View(this.words)
@@ -164,9 +168,11 @@ export class PhysicalMemory implements Memory {
     words[at + 1] = high
   }
 
-  fillPairs(frame: number, index: number, count: number, low: number, high: number, step: number): void {
-    let word = low
-    let top = high
+  fillPairs(frame: number, index: number, count: number, low: number, high: number, by: number): void {
+    // Integers that V8 knows as such: sums of what may be doubles take twice as long.
+    const step = by | 0
+    let word = low | 0
+    let top = high | 0
     if (this.events.listeners !== null) {
       for (let each = index; each < index + count; each++) {
         this.storePair(frame, each, word, top)
@@ -178,7 +184,7 @@ export class PhysicalMemory implements Memory {
     }
     const words = this.words.writing(frame)
     let at = this.words.position(frame, index)
-    const end = at + count * 2
+    const end = (at + count * 2) | 0
     const twice = step << 1
     const thrice = (twice + step) | 0
     const fourfold = step << 2
@@ -214,7 +220,7 @@ export class PhysicalMemory implements Memory {
     }
     const words = this.words.writing(frame)
     const from = this.words.position(frame, index)
-    const end = from + count * 2
+    const end = (from + count * 2) | 0
     if (count > FEW) words.fill(0, from, end)
     else for (let at = from; at < end; at++) words[at] = 0
   }
@@ -222,20 +228,30 @@ export class PhysicalMemory implements Memory {
   areClear(frame: number, index: number, count: number, maskLow: number, maskHigh: number): boolean {
     const words = this.words.reading(frame)
     const from = this.words.position(frame, index)
-    const end = from + count * 2
+    const end = (from + count * 2) | 0
     let at = from
-    if (maskHigh === 0) while (at < end && ((words[at] as number) & maskLow) === 0) at += 2
-    else while (at < end && (((words[at] as number) & maskLow) | ((words[at + 1] as number) & maskHigh)) === 0) at += 2
+    if (maskHigh === 0) {
+      // Four words a turn: a quarter faster.
+      for (const last = end - 6; at < last; at += 8) {
+        const four = (words[at] as number) | (words[at + 2] as number) | (words[at + 4] as number) | (words[at + 6] as number)
+        if ((four & maskLow) !== 0) return false
+      }
+      while (at < end && ((words[at] as number) & maskLow) === 0) at += 2
+    } else while (at < end && (((words[at] as number) & maskLow) | ((words[at + 1] as number) & maskHigh)) === 0) at += 2
     return at >= end
   }
 
   countSet(frame: number, index: number, count: number, maskLow: number, maskHigh: number): number {
     const words = this.words.reading(frame)
     const from = this.words.position(frame, index)
-    const end = from + count * 2
+    const end = (from + count * 2) | 0
     let at = from
-    if (maskHigh === 0) while (at < end && ((words[at] as number) & maskLow) !== 0) at += 2
-    else while (at < end && (((words[at] as number) & maskLow) | ((words[at + 1] as number) & maskHigh)) !== 0) at += 2
+    if (maskHigh === 0) {
+      for (const last = end - 2; at < last; at += 4) {
+        if (((words[at] as number) & maskLow) === 0 || ((words[at + 2] as number) & maskLow) === 0) break
+      }
+      while (at < end && ((words[at] as number) & maskLow) !== 0) at += 2
+    } else while (at < end && (((words[at] as number) & maskLow) | ((words[at + 1] as number) & maskHigh)) !== 0) at += 2
     return (at - from) >> 1
   }
 

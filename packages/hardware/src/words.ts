@@ -1,8 +1,8 @@
 // The words of simulated memory: one flat array, or an array of chunks that appear as they are written.
 import { FRAME_BYTES } from './address.js'
 
-/** Frames per chunk, log2: 64 frames, 256 KiB. */
-const CHUNK_SHIFT = 6
+/** Frames per chunk, log2: 256 frames, 1 MiB, so that the largest table (16 of 64 KiB side by side) lies in one. */
+const CHUNK_SHIFT = 8
 const CHUNK_FRAMES = 1 << CHUNK_SHIFT
 const FRAME_WORDS = FRAME_BYTES / 4
 /** Word positions in one array are 32-bit integers that `position` must not overflow. */
@@ -19,7 +19,7 @@ const zeros = new Int32Array(CHUNK_FRAMES * FRAME_WORDS)
 export class Words {
   /** Frames of memory, from 0 on. */
   readonly frames: number
-  private readonly flat: Int32Array | undefined
+  readonly flat: Int32Array | undefined
   private readonly frameMask: number
   private readonly chunks: (Int32Array | undefined)[] = []
 

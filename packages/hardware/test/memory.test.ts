@@ -103,6 +103,18 @@ describe('table pages', () => {
     expect(m.pages.live).toBe(4)
     expect(m.load64(frameAddress(m.pages.allocate() as number))).toBe(0n)
   })
+  test('as runs that were given back are handed out as such again, and torn apart only where nothing else is left', () => {
+    const m = new PhysicalMemory({ bytes: 0x10_0000n, tables: { start: 0x1_0000n, end: 0x2_8000n } })
+    const run = m.pages.allocate(16) as number
+    m.pages.free(run, 16)
+    expect(m.pages.allocate(16)).toBe(run)
+    m.pages.free(run, 16)
+    const rest = Array.from({ length: 8 }, () => m.pages.allocate() as number)
+    expect(rest.every((frame) => frame >= run + 16)).toBe(true)
+    expect(m.pages.allocate()).toBe(run)
+    expect([m.pages.allocate(16), m.pages.live]).toEqual([undefined, 9])
+  })
+
   test('run out, or fail once at the n-th allocation', () => {
     const m = new PhysicalMemory({ bytes: 0x10_0000n, tables: { start: 0n, end: 0x3000n } })
     m.pages.failAt(2)

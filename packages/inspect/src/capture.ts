@@ -6,6 +6,8 @@ import { InputError } from './input-error.js'
 import { complain, hexAt, itemsOf, memberOf, membersOf, rootOf, textAt, wholeNumberAt } from './place.js'
 import type { Place } from './place.js'
 import { createRecordedView } from './recorded-pages.js'
+import type { Vendor } from './vendor.js'
+import { vendorOfPlatform } from './vendors.js'
 
 /** The four files, already read; `names` are what messages call them. */
 export interface CaptureFiles {
@@ -32,6 +34,8 @@ export interface CapturedDevice {
 
 export interface Capture {
   readonly platform: string
+  /** Whose tables they are. */
+  readonly vendor: Vendor
   readonly names: CaptureNames
   readonly registers: ReadonlyMap<string, bigint>
   readonly devices: readonly CapturedDevice[]
@@ -105,11 +109,15 @@ const readPages = (
 }
 
 /** Throws InputError with the file, the place, what was expected and what was found. */
-export const readCapture = ({ meta, registers, tables, bytes, names: given }: CaptureFiles): Capture => {
+export const readCapture = async (
+  { meta, registers, tables, bytes, names: given }: CaptureFiles,
+): Promise<Capture> => {
   const names: CaptureNames = { ...CAPTURE_NAMES, ...given }
   const about = rootOf(names.meta, meta)
+  const platform = textAt(memberOf(about, 'platform'), 'the name of a platform')
   return {
-    platform: textAt(memberOf(about, 'platform'), 'the name of a platform'),
+    platform,
+    vendor: await vendorOfPlatform(platform, names.meta),
     names,
     devices: readDevices(about),
     registers: readRegisters(rootOf(names.registers, registers)),

@@ -54,3 +54,17 @@ export const createRecordedView = ({ file, offsets, zero, bytes }: RecordedPages
   }
   return view
 }
+
+/** Words from an address on, which may go over the end of a page. */
+export const loadWords = (view: HardwareView, address: bigint, words: number): bigint[] =>
+  Array.from({ length: words }, (_, index) => view.load64(address + BigInt(index * 8)))
+
+/** As `loadWords`; undefined where a page was not recorded. */
+export const loadRecorded = (view: HardwareView, address: bigint, words: number): bigint[] | undefined => {
+  try {
+    return loadWords(view, address, words)
+  } catch (error) {
+    if (error instanceof InputError) return undefined
+    throw error
+  }
+}

@@ -4,15 +4,11 @@
 // their levels and sizes, whether the device may use ATS and PASIDs and the domain enforces snooping; of a leaf its
 // address, page, size and permissions. All else is the driver's doing.
 import { diff } from '@iommu/bits'
-import { pagesSnooped } from '@iommu/driver-intel-vtd/reproduce'
+import type { Entry } from '@iommu/bits'
 import type { Capture } from './capture.js'
-import { findEntry } from './entries.js'
-import { addDevice } from './reproduce-gather.js'
-import type { Compared, Gathered } from './reproduce-gather.js'
-import { reproduceRules } from './reproduce-rules.js'
-import type { Difference, ReproduceRule, RuleFacts } from './reproduce-rules.js'
+import { hex, hexWord } from './spell.js'
 import { unitOf } from './unit.js'
-import type { Mode } from './unit.js'
+import type { Compared, Gathered, RuleText } from './vendor.js'
 
 export type ReproduceVerdict = 'equal' | 'explained' | 'different'
 
@@ -43,31 +39,25 @@ export interface ReproducedEntry {
 export interface Reproduction {
   readonly schema: 'iommu.reproduce/1'
   readonly platform: string
-  readonly mode: Mode
+  readonly mode: string
   readonly totals: Readonly<Record<ReproduceVerdict, number>>
   readonly entries: readonly ReproducedEntry[]
   /** Rules that were needed, with how many entries they explain. */
-  readonly rules: readonly (Pick<ReproduceRule, 'id' | 'says' | 'source'> & { readonly count: number })[]
+  readonly rules: readonly (RuleText & { readonly count: number })[]
 }
-
-const hexWord = (word: bigint): string => `0x${word.toString(16).padStart(16, '0')}`
-
-const ruleFor = (facts: RuleFacts, difference: Difference): ReproduceRule | undefined =>
-  reproduceRules.find((rule) =>
-    rule.entry === difference.entry && rule.field === difference.field && rule.condition(facts, difference))
 
 interface Judged {
   readonly verdict: ReproduceVerdict
   readonly fields?: readonly string[]
-  readonly rules: readonly ReproduceRule[]
+  readonly rules: readonly RuleText[]
 }
 
-const judge = (facts: RuleFacts, { entry, recorded, words }: Compared): Judged => {
+const judge = (layout: Entry, { ruleFor }: Gathered, { entry, recorded, words }: Compared): Judged => {
   if (words === undefined) return { verdict: 'different', rules: [] }
   if (words.every((word, index) => word === recorded[index])) return { verdict: 'equal', rules: [] }
-  const changes = diff(findEntry(entry), recorded, words)
+  const changes = diff(layout, recorded, words)
   const rules = changes.map(({ name, before, after }) =>
-    ruleFor(facts, { entry, field: name, recorded: BigInt(before), ours: BigInt(after), words: recorded }))
+    ruleFor({ entry, field: name, recorded: BigInt(before), ours: BigInt(after), words: recorded }))
   const known = rules.flatMap((rule) => rule ?? [])
   return {
     verdict: known.length === rules.length ? 'explained' : 'different',
@@ -76,10 +66,10 @@ const judge = (facts: RuleFacts, { entry, recorded, words }: Compared): Judged =
   }
 }
 
-const spell = ({ words, recorded, address, iova, tables: _tables, ...about }: Compared, judged: Judged): ReproducedEntry => ({
+const spell = ({ words, recorded, address, iova, ...about }: Compared, judged: Judged): ReproducedEntry => ({
   ...about,
-  address: `0x${address.toString(16)}`,
-  ...(iova === undefined ? {} : { iova: `0x${iova.toString(16)}` }),
+  address: hex(address),
+  ...(iova === undefined ? {} : { iova: hex(iova) }),
   recorded: recorded.map(hexWord),
   ours: (words ?? []).map(hexWord),
   verdict: judged.verdict,
@@ -88,30 +78,22 @@ const spell = ({ words, recorded, address, iova, tables: _tables, ...about }: Co
 })
 
 /**
- * Every context entry, PASID directory entry, PASID entry and page-table entry of the capture's devices, beside the
- * driver's own. Nothing is compared where translation is off. Throws InputError for a platform that this version does
- * not read, and where a register, the root table or a context table was not recorded.
+ * Every entry of the capture's devices that a driver writes, from the device's own entry to page-table entries, beside
+ * the driver's own. Nothing is compared where translation is off. Throws InputError where a register, or the tables
+ * that every walk begins with, were not recorded.
  */
 export const reproduce = (capture: Capture): Reproduction => {
-  const { mode, rootTable, reader } = unitOf(capture)
-  const gathered: Gathered = {
-    reader: reader([]), scalable: mode === 'scalable', compared: [], done: new Set(), tablesNoted: false,
-  }
-  if (mode === 'legacy' || mode === 'scalable') {
-    for (const device of capture.devices) addDevice(gathered, rootTable, device)
-  }
-  const { capabilities } = gathered.reader
-  const facts: RuleFacts = {
-    capabilities, pagesSnooped: pagesSnooped(capabilities, gathered.scalable), tablesNoted: gathered.tablesNoted,
-  }
+  const unit = unitOf(capture)
+  const gathered = unit.gather()
+  const layouts = new Map(capture.vendor.entries.map((each) => [each.name, each]))
   const totals = { equal: 0, explained: 0, different: 0 }
-  const counts = new Map<ReproduceRule, number>()
+  const counts = new Map<RuleText, number>()
   const entries = gathered.compared.map((each) => {
-    const judged = judge(facts, each)
+    const judged = judge(layouts.get(each.entry) as Entry, gathered, each)
     totals[judged.verdict]++
     for (const rule of judged.rules) counts.set(rule, (counts.get(rule) ?? 0) + 1)
     return spell(each, judged)
   })
   const rules = [...counts].map(([{ id, says, source }, count]) => ({ id, says, source, count }))
-  return { schema: 'iommu.reproduce/1', platform: capture.platform, mode, totals, entries, rules }
+  return { schema: 'iommu.reproduce/1', platform: capture.platform, mode: unit.mode, totals, entries, rules }
 }

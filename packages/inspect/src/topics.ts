@@ -1,36 +1,24 @@
 // Explains names instead of lines: an entry, a field of one, a fault code.
 import { confirmation } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
-import { faultReasons, faultRecord } from '@iommu/driver-intel-vtd/tables'
-import { adviceFor } from './advice.js'
 import { findField } from './decode.js'
-import { entries, lookUpEntry } from './entries.js'
-import type { Explained } from './explain.js'
-import { hexCode } from './judge.js'
+import { lookUpEntries } from './entries.js'
+import type { Explained } from './explained.js'
+import { hexCode } from './spell.js'
+import type { Vendor } from './vendor.js'
+import { allVendors, splitPrefix, vendorsOfName } from './vendors.js'
 
-/** A fault code by vendor: "vtd:0x59". A bare "0x59" is taken as VT-d's. */
-const CODE = /^(?:(?:vtd|vt-d|intel|dmar)[:\s]+)?(?:reason\s+)?(0x[0-9a-f]{1,2}|(?<=[:\s])\d{1,3})$/i
+/** A fault code, perhaps with its vendor: "vtd:0x59", "amd reason 2", "0x10". Decimal only behind a vendor. */
+const CODE = /^(?:([a-z][\w-]{1,9})[:\s]\s*)?(?:(?:reason|event)\s+)?(?:(0x[0-9a-f]{1,2})|((?<=[:\s])\d{1,3}))$/i
+/** What entries, fields and faults are called. */
+const NAME = /^[\w./:-]{1,80}$/
 
-/** What is known of a VT-d fault reason, in our words. */
-export const reasonMembers = (
-  code: number,
-): Pick<Explained, 'vendor' | 'code' | 'name' | 'meaning' | 'confirmedBy' | 'so' | 'usual' | 'section'> => {
-  const reason = faultReasons.get(code)
-  const advice = adviceFor(code)
-  return {
-    vendor: 'vtd',
-    code,
-    name: `VT-d fault reason ${hexCode(code)}`,
-    section: faultRecord.section,
-    ...(reason === undefined ? {} : { meaning: reason.meaning, confirmedBy: reason.confirmedBy }),
-    ...(advice === undefined ? {} : advice),
-  }
-}
+const vendorOf = ({ name }: Entry): string => name.slice(0, name.indexOf('.'))
 
 const fieldItem = (input: string, owner: Entry, wanted: string): Explained => {
   const [name, field] = findField(owner, wanted)
   return {
-    kind: 'field', input, vendor: 'vtd', name: `${owner.name}.${name}`, meaning: field.title, count: 1,
+    kind: 'field', input, vendor: vendorOf(owner), name: `${owner.name}.${name}`, meaning: field.title, count: 1,
     section: field.section ?? owner.section, confirmedBy: confirmation(owner, name), bits: field.runs,
     ...(field.meanings === undefined ? {} : { values: field.meanings }),
     ...(field.alias === undefined ? {} : { alias: field.alias }),
@@ -40,7 +28,7 @@ const fieldItem = (input: string, owner: Entry, wanted: string): Explained => {
 const entryItem = (input: string, owner: Entry): Explained => ({
   kind: 'entry',
   input,
-  vendor: 'vtd',
+  vendor: vendorOf(owner),
   name: owner.name,
   meaning: `${owner.title}, ${owner.bits} bits`,
   section: owner.section,
@@ -50,21 +38,47 @@ const entryItem = (input: string, owner: Entry): Explained => ({
 })
 
 /** A field name without its entry: every entry that has it. */
-const anywhere = (input: string): Explained[] =>
-  entries
+const fieldAnywhere = (vendors: readonly Vendor[], input: string): Explained[] =>
+  vendors.flatMap(({ entries }) => entries)
     .filter((owner) => Object.entries(owner.fields).some(([name, { alias = [] }]) =>
       [name, ...alias].some((each) => each.toLowerCase() === input.toLowerCase())))
     .map((owner) => fieldItem(input, owner, input))
 
+/** A code without its vendor is what each vendor that knows it says; unknown where none does. */
+const codeItems = (input: string, vendors: readonly Vendor[], code: number): Explained[] => {
+  const about = { kind: 'fault-code', input, count: 1 } as const
+  const said = vendors.map((vendor) => ({ ...about, ...vendor.explainCode(code) }))
+  const known = said.filter(({ meaning }) => meaning !== undefined)
+  if (known.length > 0) return known
+  return said.length === 1 ? said : [{ ...about, code, name: `fault code ${hexCode(code)}` }]
+}
+
+const codeTopic = async (input: string): Promise<Explained[]> => {
+  const [, prefix, hexadecimal, decimal] = CODE.exec(input) ?? []
+  const digits = hexadecimal ?? decimal
+  if (digits === undefined) return []
+  if (prefix === undefined) return codeItems(input, await allVendors(), Number(digits))
+  const split = splitPrefix(`${prefix}.`)
+  return split === undefined ? [] : codeItems(input, await vendorsOfName(`${split.id}.`), Number(digits))
+}
+
 /** Items for a name; none where it is not one. Throws InputError for an entry that has no such field. */
-export const explainTopic = (input: string): Explained[] => {
+export const explainTopic = async (input: string): Promise<Explained[]> => {
   const text = input.trim()
-  const code = CODE.exec(text)?.[1]
-  if (code !== undefined) return [{ kind: 'fault-code', input: text, count: 1, ...reasonMembers(Number(code)) }]
-  if (!/^[\w./-]+$/.test(text)) return []
-  const owner = lookUpEntry(text)
-  if (owner !== undefined) return [entryItem(text, owner)]
+  const codes = await codeTopic(text)
+  if (codes.length > 0 || !NAME.test(text)) return codes
+  const vendors = await vendorsOfName(text)
+  const plain = splitPrefix(text)?.rest ?? text
+  const named = vendors.flatMap((vendor) => {
+    const code = vendor.codeNamed(plain.toUpperCase())
+    return code === undefined ? [] : codeItems(text, [vendor], code)
+  })
+  if (named.length > 0) return named
+  const owners = await lookUpEntries(text)
+  if (owners.length > 0) return owners.map((owner) => entryItem(text, owner))
   const dot = text.lastIndexOf('.')
-  const parent = dot > 0 ? lookUpEntry(text.slice(0, dot)) : undefined
-  return parent !== undefined ? [fieldItem(text, parent, text.slice(dot + 1))] : anywhere(text)
+  const parents = dot > 0 ? await lookUpEntries(text.slice(0, dot)) : []
+  return parents.length > 0
+    ? parents.map((parent) => fieldItem(text, parent, text.slice(dot + 1)))
+    : fieldAnywhere(vendors, plain)
 }

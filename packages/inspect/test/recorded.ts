@@ -10,8 +10,13 @@ export const OWN = fileURLToPath(new URL('fixtures/captures/', import.meta.url))
 /** A larger set, where somebody has put it beside the repository. */
 export const LARGER = fileURLToPath(new URL('../../../../shared/captures/', import.meta.url))
 
-export const intelCaptures = (folder: string): string[] =>
-  existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith('intel-')).sort() : []
+export type Platform = 'intel' | 'amd' | 'arm'
+export const PLATFORMS: readonly Platform[] = ['intel', 'amd', 'arm']
+
+/** Names of a platform's captures, or of all. */
+export const capturesIn = (folder: string, platform?: Platform): string[] =>
+  existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith(platform === undefined ? '' : `${platform}-`)
+    && existsSync(`${folder}${name}/meta.json`)).sort() : []
 
 /** The four files that the product may read. */
 export const filesOf = (folder: string): CaptureFiles => ({
@@ -21,10 +26,12 @@ export const filesOf = (folder: string): CaptureFiles => ({
   bytes: readFileSync(`${folder}/tables.bin`),
 })
 
-export const captureAt = (folder: string): Capture => readCapture(filesOf(folder))
+export const captureAt = (folder: string): Promise<Capture> => readCapture(filesOf(folder))
 
 export interface ExpectedDevice {
   readonly bdf: string
+  /** Linux's own account. */
+  readonly currentDomain: string
   readonly expectedEffect: string
   readonly words: readonly string[] | null
   readonly pasidEntries?: Readonly<Record<string, readonly string[]>>

@@ -1,6 +1,10 @@
 // A format: everything that the engine and the walker must know of a table format, as plain numbers.
+// The file is long because every number is named three times: for readers, for factories, and where it is derived.
 import { join, maskOf, pairOf, usedMask } from '@iommu/bits'
-import type { Entry, Run } from '@iommu/bits'
+import type { Entry, Pair, Run } from '@iommu/bits'
+import { FRAME_SHIFT } from './pairs.js'
+import { RESERVED } from './status.js'
+import type { ABSENT, ADDRESS_SIZE } from './status.js'
 
 /**
  * Int32 numbers by index. An Int32Array underneath: it cannot be frozen, so the type forbids writing, and reading
@@ -14,6 +18,9 @@ export interface Lane {
 /** One number per level; index 1 is the level of the smallest pages, index 0 is unused. */
 export type PerLevel = Lane
 
+/** One number per size of page or of what an entry covers: by log2 of bytes, 0 to 63. */
+export type PerShift = Lane
+
 /**
  * A table format as numbers, derived from its layout. All formats have this one shape, so that one engine and one
  * walker stay monomorphic however many formats live in a process.
@@ -24,12 +31,13 @@ export type PerLevel = Lane
 export interface Format {
   /** Name of the layout that it was derived from, "vtd.ss"; for people. */
   readonly name: string
+  /** Levels of a whole tree. Tables that grow may begin with fewer. */
   readonly levels: number
   /** Size of a table and of the smallest page. */
   readonly granuleShift: number
   /** Index bits of a table below the root. */
   readonly bitsPerLevel: number
-  /** Index bits of the root: more than `bitsPerLevel` where several tables are concatenated. */
+  /** Index bits of the root: more than `bitsPerLevel` where several tables are concatenated, fewer where addresses end. */
   readonly rootBits: number
   /** Bits of an address that the tables translate. */
   readonly inputBits: number
@@ -37,58 +45,103 @@ export interface Format {
   readonly apertureBits: number
   /** 1: addresses are canonical, bits above `inputBits` repeat its highest bit. 0: they are zero. */
   readonly signExtended: number
-  /** Physical address width; address bits from here on are reserved. */
+  /** Physical address width; no entry may hold an address bit from here on. */
   readonly addressBits: number
 
   /** An entry with none of these bits is absent. */
   readonly presentLow: number
   readonly presentHigh: number
-  /** Where an entry holds an address. In a leaf without the bits below the page size. */
+  /** Where an entry holds an address, shifted right by `addressShift`. In a leaf without the bits below the page size. */
   readonly addressLow: number
   readonly addressHigh: number
+  readonly addressShift: number
+  /** Bits 15:12 where an entry holds address bits 51:48 there, else 0. */
+  readonly foldLow: number
   /** Software's note in a table entry that it has been written back, for walkers that do not snoop. */
   readonly writtenBackLow: number
   readonly writtenBackHigh: number
   /** Leaf bit that makes every access snoop the caches; 0 where the format has none. */
   readonly snoopLow: number
   readonly snoopHigh: number
+  /** Leaf bit without which hardware faults as not accessed yet; 0 where none is asked for. */
+  readonly accessedLow: number
+  /** Where an entry names the level of the next table, and leaves with all of it set hold their size; else 0. */
+  readonly nextLevelLow: number
+  readonly nextLevelShift: number
+  /** What hardware makes of an entry that is no table and no leaf of its level: RESERVED or ABSENT. */
+  readonly strayStatus: typeof RESERVED | typeof ABSENT
+  /** What it makes of one of these address bits: RESERVED or ADDRESS_SIZE. */
+  readonly beyondStatus: typeof RESERVED | typeof ADDRESS_SIZE
+  readonly beyondLow: number
+  readonly beyondHigh: number
 
   /**
-   * Permissions: an access is granted where all bits of its mask are set in the AND of all entries of the walk,
-   * each entry XORed with `invert` first (bits that forbid). A mask of 0 is always granted.
+   * Permissions of a leaf: an access is granted where all bits of its mask are set in the leaf, after `leafInvert`
+   * has flipped bits that forbid. A mask of 0 is always granted. `privileged` is the execution of requests with privilege.
    */
-  readonly invertLow: number
-  readonly invertHigh: number
+  readonly leafInvertLow: number
+  readonly leafInvertHigh: number
   readonly readLow: number
   readonly readHigh: number
   readonly writeLow: number
   readonly writeHigh: number
   readonly executeLow: number
   readonly executeHigh: number
+  readonly privilegedLow: number
+  readonly privilegedHigh: number
   readonly userLow: number
   readonly userHigh: number
+  /** The same of tables: the masks are held against the AND of all table entries, each XORed with `invert` first. */
+  readonly invertLow: number
+  readonly invertHigh: number
+  readonly tableReadLow: number
+  readonly tableReadHigh: number
+  readonly tableWriteLow: number
+  readonly tableWriteHigh: number
+  readonly tableExecuteLow: number
+  readonly tableExecuteHigh: number
+  readonly tablePrivilegedLow: number
+  readonly tablePrivilegedHigh: number
+  readonly tableUserLow: number
+  readonly tableUserHigh: number
+  /** All bits of the masks of tables. */
+  readonly grantsLow: number
+  readonly grantsHigh: number
 
   /** Lowest address bit that indexes a table of the level: log2 of what one entry covers. */
   readonly shift: PerLevel
-  /** Size of a leaf at the level as halves; both 0 where the level has no leaves. */
-  readonly pageLow: PerLevel
-  readonly pageHigh: PerLevel
-  /** Ones over the address bits below what one entry covers. */
-  readonly offsetLow: PerLevel
-  readonly offsetHigh: PerLevel
-  /** Any of these bits in the lower half of a present entry makes it a leaf. At level 1 everything is a leaf. */
-  readonly leafBits: PerLevel
-  /** Attributes of an entry that points to a table. */
+  /** A present entry is a table where these bits of its lower half have this value. Never so at level 1. */
+  readonly linkMask: PerLevel
+  readonly linkValue: PerLevel
+  /** If it is no table, it is a leaf of the level's size where these bits have this value; never where it has no leaves. */
+  readonly leafMask: PerLevel
+  readonly leafValue: PerLevel
+  /** Attributes of an entry of the level that points to a table. */
   readonly tableLow: PerLevel
   readonly tableHigh: PerLevel
-  /** What the level adds to a leaf's attributes. */
-  readonly leafLow: PerLevel
-  readonly leafHigh: PerLevel
+  /** Bits by which a table entry of any level can differ, for hardware, from one with these attributes and another address. */
+  readonly checkLow: number
+  readonly checkHigh: number
+  /** Where a present entry of level 1 has this value in these bits it is a leaf that hardware finds nothing wrong with. */
+  readonly leafCheckLow: number
+  readonly leafCheckHigh: number
+  readonly leafUsualLow: number
+  /** By how much an entry is shifted right to have the frame of its table. */
+  readonly frameShift: number
   /** Bits that hardware checks to be zero. */
   readonly tableReservedLow: PerLevel
   readonly tableReservedHigh: PerLevel
   readonly leafReservedLow: PerLevel
   readonly leafReservedHigh: PerLevel
+
+  /** The level whose entries hold pages of this size; 0 where there are none. */
+  readonly leafLevel: PerShift
+  /** What a page of this size adds to a leaf's attributes. */
+  readonly sizeLow: PerShift
+  readonly sizeHigh: PerShift
+  /** Ones below the bit. */
+  readonly offsetLow: PerShift
+  readonly offsetHigh: PerShift
 
   /** Attributes of a leaf, by ACCESS_READ | ACCESS_WRITE | ACCESS_NO_EXECUTE. */
   readonly accessLow: Lane
@@ -109,6 +162,32 @@ export const maskFor = (layout: Entry, ...names: readonly string[]): Mask => {
   return names.length === 0 ? 0n : join(layout, usedMask(layout, names))
 }
 
+/** What one level's entries can be. */
+export interface Kinds {
+  /** The bits that tell tables from leaves. */
+  readonly mask: Mask
+  /** Their value in an entry that points to a table; not asked at level 1. */
+  readonly table: Mask
+  /** Their value in a leaf of the level's size, if not all that is no table is one; not asked where the level has none. */
+  readonly leaf?: Mask
+}
+
+/** Tables and leaves told apart by a Page Size bit, which means something else at level 1. */
+export const bySizeBit = (pageSize: Mask): ((level: number) => Kinds) =>
+  (level) => ({ mask: level === 1 ? 0n : pageSize, table: 0n })
+
+/** Which bits grant what, in leaves or in tables. */
+export interface Grants {
+  /** Bits that forbid where they are set. */
+  readonly invert: Mask
+  readonly read: Mask
+  readonly write: Mask
+  readonly execute: Mask
+  /** Execution by requests with privilege; as `execute` where absent. */
+  readonly privileged?: Mask
+  readonly user: Mask
+}
+
 /** What a format's factory says; `deriveFormat` turns it into numbers. */
 export interface FormatParts {
   readonly layout: Entry
@@ -124,26 +203,39 @@ export interface FormatParts {
   readonly leafShifts: readonly number[]
   readonly addressBits: number
   readonly address: Mask
+  /** By how much addresses are shifted right in entries; 0 where absent. */
+  readonly addressShift?: number
+  /** Bits 15:12 where these hold address bits 51:48. */
+  readonly fold?: Mask
   readonly present: Mask
-  readonly table: Mask
+  readonly kinds: (level: number) => Kinds
+  /** What an entry that is neither table nor leaf is; RESERVED where absent. */
+  readonly stray?: typeof RESERVED | typeof ABSENT
+  /** What an address is that is too wide; RESERVED where absent. */
+  readonly beyond?: typeof RESERVED | typeof ADDRESS_SIZE
+  /** Attributes of an entry of the level that points to a table. */
+  readonly table: (level: number) => Mask
   readonly writtenBack: Run
-  /** Set in leaves above level 1 only. */
-  readonly pageSize: Mask
   readonly snoop: Mask
-  readonly invert: Mask
-  readonly read: Mask
-  readonly write: Mask
-  readonly execute: Mask
-  readonly user: Mask
-  /** Attributes of a leaf, without page size and snoop. */
+  /** Zero where absent: nothing is asked of a leaf. */
+  readonly accessed?: Mask
+  /** The field that names the level of the next table; leaves with all of it set hold their size in their address. */
+  readonly nextLevel?: Run
+  /** Of leaves, and of tables where these differ. */
+  readonly grants: Grants
+  readonly tableGrants?: Grants
+  /** Attributes of a leaf without those of its size and without snoop. */
   readonly leaf: (access: { readonly read: boolean; readonly write: boolean; readonly noExecute: boolean }) => Mask
-  /** Reserved in every table entry, and in every leaf, whatever its level. */
-  readonly tableReserved: Mask
+  /** Attributes that a leaf has because of its size. */
+  readonly size: (shift: number, level: number) => Mask
+  /** Reserved in a table entry of the level, and in every leaf, whatever its level. */
+  readonly tableReserved: (level: number, hasLeaf: boolean) => Mask
   readonly leafReserved: Mask
-  /** Address bits of a large leaf that mean something else although they lie below the page size. */
-  readonly largeMeaning: Mask
+  /** Address bits of a large leaf that are not checked to be zero although they lie below the page size. */
+  readonly largeUnchecked: Mask
 }
 
+const SHIFTS = 64
 const bitsBelow = (bit: number): bigint => (1n << BigInt(bit)) - 1n
 
 const halves = (words: readonly bigint[]): { readonly low: Lane; readonly high: Lane } => ({
@@ -151,21 +243,27 @@ const halves = (words: readonly bigint[]): { readonly low: Lane; readonly high: 
   high: Int32Array.from(words, (word) => pairOf(word).high),
 })
 
+/** The level whose entries hold pages of this size. */
+const levelOf = (shift: number, { granuleShift = 12, bitsPerLevel = 9 }: FormatParts): number =>
+  Math.floor((shift - granuleShift) / bitsPerLevel) + 1
+
 const check = (parts: FormatParts): void => {
-  const { depths, levels, leafShifts, addressBits, granuleShift = 12, bitsPerLevel = 9 } = parts
+  const { depths, levels, leafShifts, addressBits, granuleShift = 12, bitsPerLevel = 9, nextLevel, addressShift = 0 } = parts
   const { name } = parts.layout
   if (!depths.includes(levels)) throw new RangeError(`${name}: ${levels} levels; it has ${depths.join(', ')}`)
   if (!leafShifts.includes(granuleShift)) {
     throw new RangeError(`${name}: leaves of 2^${leafShifts.join(', 2^')} bytes; 2^${granuleShift} must be among them`)
   }
   for (const shift of leafShifts) {
-    const level = (shift - granuleShift) / bitsPerLevel + 1
-    if (!Number.isInteger(level) || level < 1 || level > levels || shift > 30) {
+    const level = levelOf(shift, parts)
+    const natural = (shift - granuleShift) % bitsPerLevel === 0
+    if (level < 1 || level > levels || shift > 51 || (nextLevel === undefined && !natural)) {
       throw new RangeError(`${name}: no level has leaves of 2^${shift} bytes`)
     }
   }
-  if (!Number.isInteger(addressBits) || addressBits < 32 || addressBits > 52) {
-    throw new RangeError(`${name}: physical addresses of ${addressBits} bits; 32 to 52 are possible`)
+  const most = 52 + addressShift * 2
+  if (!Number.isInteger(addressBits) || addressBits < 32 || addressBits > most) {
+    throw new RangeError(`${name}: physical addresses of ${addressBits} bits; 32 to ${most} are possible`)
   }
 }
 
@@ -173,27 +271,52 @@ const check = (parts: FormatParts): void => {
 export const deriveFormat = (parts: FormatParts): Format => {
   check(parts)
   const { layout, levels, granuleShift = 12, bitsPerLevel = 9, rootBits = bitsPerLevel, signExtended = false } = parts
+  const { fold = 0n, accessed = 0n, addressShift = 0, nextLevel, stray = RESERVED, beyond: beyondStatus = RESERVED } = parts
   const inputBits = granuleShift + (levels - 1) * bitsPerLevel + rootBits
   const each = Array.from({ length: levels + 1 }, (_, level) => level)
+  const shifts = Array.from({ length: SHIFTS }, (_, shift) => shift)
   const shiftAt = (level: number): number => granuleShift + Math.max(level - 1, 0) * bitsPerLevel
   const hasLeaf = (level: number): boolean => level > 0 && parts.leafShifts.includes(shiftAt(level))
-  const beyond = parts.address & ~bitsBelow(parts.addressBits)
-  const inside = (level: number): Mask => parts.address & bitsBelow(shiftAt(level)) & ~parts.largeMeaning
+  const heldBelow = (bit: number): Mask => parts.address & (bitsBelow(bit) >> BigInt(addressShift))
+  const beyondBits = parts.address & ~heldBelow(parts.addressBits) & ~fold
+  const unchecked = (level: number): Mask => heldBelow(shiftAt(level)) & ~parts.largeUnchecked
+  const kindsAt = (level: number): Kinds => parts.kinds(Math.max(level, 1))
+  /** A mask and a value that nothing matches. */
+  const never = { mask: 0n, value: 1n }
+  const links = each.map((level) => (level < 2 ? never : { mask: kindsAt(level).mask, value: kindsAt(level).table }))
+  const leaves = each.map((level) => {
+    const { mask, leaf } = kindsAt(level)
+    if (!hasLeaf(level)) return never
+    return leaf === undefined ? { mask: 0n, value: 0n } : { mask, value: leaf }
+  })
 
   const present = pairOf(parts.present)
-  const address = pairOf(parts.address)
+  const address = pairOf(parts.address & ~fold)
   const writtenBack = pairOf(maskOf([parts.writtenBack]))
   const snoop = pairOf(parts.snoop)
-  const [invert, read, write] = [pairOf(parts.invert), pairOf(parts.read), pairOf(parts.write)]
-  const [execute, user] = [pairOf(parts.execute), pairOf(parts.user)]
-  const page = halves(each.map((level) => (hasLeaf(level) ? 1n << BigInt(shiftAt(level)) : 0n)))
-  const offset = halves(each.map((level) => bitsBelow(shiftAt(level))))
-  const leafBits = halves(each.map((level) => (level > 1 && hasLeaf(level) ? parts.pageSize : 0n)))
-  const table = halves(each.map(() => parts.table))
-  const leaf = halves(each.map((level) => (level > 1 ? parts.pageSize : 0n)))
-  const tableReserved = halves(each.map((level) =>
-    beyond | parts.tableReserved | (hasLeaf(level) ? 0n : parts.pageSize)))
-  const leafReserved = halves(each.map((level) => beyond | parts.leafReserved | (level > 1 ? inside(level) : 0n)))
+  const beyond = pairOf(beyondBits)
+  const granted = grantNumbers(parts.grants)
+  const tableGranted = grantNumbers(parts.tableGrants ?? parts.grants)
+  const { invert: tableInvert } = parts.tableGrants ?? parts.grants
+  const all = allGrants(parts.tableGrants ?? parts.grants)
+  if (each.some((level) => level > 1 && ((parts.table(level) ^ tableInvert) & all) !== all)) {
+    // The walk through usual tables relies on it.
+    throw new RangeError(`${layout.name}: its table entries do not permit everything`)
+  }
+  const grants = pairOf(all)
+  const linkMask = halves(links.map(({ mask }) => mask))
+  const linkValue = halves(links.map(({ value }) => value))
+  const leafMask = halves(leaves.map(({ mask }) => mask))
+  const leafValue = halves(leaves.map(({ value }) => value))
+  const table = halves(each.map((level) => parts.table(level)))
+  const tableReserved = halves(each.map((level) => beyondBits | parts.tableReserved(level, hasLeaf(level))))
+  const leafReserved = halves(each.map((level) => beyondBits | parts.leafReserved | (level > 1 ? unchecked(level) : 0n)))
+  const checked = pairOf(each.slice(2).reduce((all, level) => all | kindsAt(level).mask | parts.tableReserved(level, hasLeaf(level)),
+    parts.present | beyondBits | fold | all))
+  const leafChecked = pairOf((leaves[1]?.mask ?? 0n) | accessed | beyondBits | parts.leafReserved)
+  const isLeaf = (shift: number): boolean => parts.leafShifts.includes(shift)
+  const size = halves(shifts.map((shift) => (isLeaf(shift) ? parts.size(shift, levelOf(shift, parts)) : 0n)))
+  const offset = halves(shifts.map((shift) => bitsBelow(shift)))
   const access = halves(Array.from({ length: 8 }, (_, bits) => parts.leaf({
     read: (bits & ACCESS_READ) !== 0, write: (bits & ACCESS_WRITE) !== 0, noExecute: (bits & ACCESS_NO_EXECUTE) !== 0,
   })))
@@ -209,22 +332,49 @@ export const deriveFormat = (parts: FormatParts): Format => {
     signExtended: signExtended ? 1 : 0,
     addressBits: parts.addressBits,
     presentLow: present.low, presentHigh: present.high,
-    addressLow: address.low, addressHigh: address.high,
+    addressLow: address.low, addressHigh: address.high, addressShift,
+    foldLow: pairOf(fold).low,
     writtenBackLow: writtenBack.low, writtenBackHigh: writtenBack.high,
     snoopLow: snoop.low, snoopHigh: snoop.high,
-    invertLow: invert.low, invertHigh: invert.high,
-    readLow: read.low, readHigh: read.high,
-    writeLow: write.low, writeHigh: write.high,
-    executeLow: execute.low, executeHigh: execute.high,
-    userLow: user.low, userHigh: user.high,
+    accessedLow: pairOf(accessed).low,
+    nextLevelLow: nextLevel === undefined ? 0 : pairOf(maskOf([nextLevel])).low,
+    nextLevelShift: nextLevel === undefined ? 0 : nextLevel[1],
+    strayStatus: stray,
+    beyondStatus,
+    beyondLow: beyond.low, beyondHigh: beyond.high,
+    leafInvertLow: granted.invert.low, leafInvertHigh: granted.invert.high,
+    readLow: granted.read.low, readHigh: granted.read.high,
+    writeLow: granted.write.low, writeHigh: granted.write.high,
+    executeLow: granted.execute.low, executeHigh: granted.execute.high,
+    privilegedLow: granted.privileged.low, privilegedHigh: granted.privileged.high,
+    userLow: granted.user.low, userHigh: granted.user.high,
+    invertLow: tableGranted.invert.low, invertHigh: tableGranted.invert.high,
+    tableReadLow: tableGranted.read.low, tableReadHigh: tableGranted.read.high,
+    tableWriteLow: tableGranted.write.low, tableWriteHigh: tableGranted.write.high,
+    tableExecuteLow: tableGranted.execute.low, tableExecuteHigh: tableGranted.execute.high,
+    tablePrivilegedLow: tableGranted.privileged.low, tablePrivilegedHigh: tableGranted.privileged.high,
+    tableUserLow: tableGranted.user.low, tableUserHigh: tableGranted.user.high,
+    grantsLow: grants.low, grantsHigh: grants.high,
     shift: Int32Array.from(each, shiftAt),
-    pageLow: page.low, pageHigh: page.high,
-    offsetLow: offset.low, offsetHigh: offset.high,
-    leafBits: leafBits.low,
+    linkMask: linkMask.low, linkValue: linkValue.low,
+    leafMask: leafMask.low, leafValue: leafValue.low,
     tableLow: table.low, tableHigh: table.high,
-    leafLow: leaf.low, leafHigh: leaf.high,
+    checkLow: checked.low, checkHigh: checked.high,
+    leafCheckLow: leafChecked.low, leafCheckHigh: leafChecked.high,
+    leafUsualLow: pairOf((leaves[1]?.value ?? 0n) | accessed).low,
+    frameShift: FRAME_SHIFT - addressShift,
     tableReservedLow: tableReserved.low, tableReservedHigh: tableReserved.high,
     leafReservedLow: leafReserved.low, leafReservedHigh: leafReserved.high,
+    leafLevel: Int32Array.from(shifts, (shift) => (isLeaf(shift) ? levelOf(shift, parts) : 0)),
+    sizeLow: size.low, sizeHigh: size.high,
+    offsetLow: offset.low, offsetHigh: offset.high,
     accessLow: access.low, accessHigh: access.high,
   })
 }
+
+const grantNumbers = ({ invert, read, write, execute, privileged = execute, user }: Grants): Record<keyof Grants, Pair> => ({
+  invert: pairOf(invert), read: pairOf(read), write: pairOf(write),
+  execute: pairOf(execute), privileged: pairOf(privileged), user: pairOf(user),
+})
+
+const allGrants = ({ read, write, execute, privileged = execute, user }: Grants): Mask => read | write | execute | privileged | user

@@ -1,8 +1,11 @@
 // Lists every mapped leaf of a tree of tables, in order of address, for people and for inspection.
 import { addresses } from '@iommu/hardware'
 import type { HardwareView } from '@iommu/hardware'
+import { brokenStatus, isTable, leafStatus, pageShiftOf, skippedTo } from './entries.js'
 import type { Format } from './format.js'
-import { FRAME_INDEX_BITS, frameAt } from './pairs.js'
+import { FRAME_INDEX_BITS, frameAt, heldHigh, heldLow } from './pairs.js'
+import { ABSENT, ACCESS_FLAG, ADDRESS_SIZE, LEAF, RESERVED } from './status.js'
+import { createWalkResult } from './walk.js'
 
 /** One mapped page. Addresses and sizes in bytes. */
 export interface Leaf {
@@ -21,8 +24,11 @@ export interface Leaf {
 
 /** A place at which hardware would fault although an entry is present. */
 export interface BrokenEntry {
-  /** `unreadable`: the table is not memory. `reserved`: a bit is set that must be zero. */
-  readonly why: 'unreadable' | 'reserved'
+  /**
+   * `unreadable`: the table is not memory. `reserved`: a bit is set that must be zero, or the entry is of a kind that its
+   * level does not have. `address-size`: its address is too wide. `not-accessed`: a leaf without its access flag.
+   */
+  readonly why: 'unreadable' | 'reserved' | 'address-size' | 'not-accessed'
   /** First address that the entry or table translates. */
   readonly iova: bigint
   /** Level of the entry, or of the table that could not be read. */
@@ -40,11 +46,18 @@ export interface LeavesOptions {
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`
 
+const complaints = {
+  reserved: 'has reserved bits set', 'address-size': 'has too wide an address', 'not-accessed': 'has no access flag',
+} as const
+
 const refuse = ({ why, iova, level, address, words }: BrokenEntry): never => {
   throw new RangeError(why === 'unreadable'
     ? `the level ${level} table for ${hex(iova)} lies at ${hex(address)}, which is not memory`
-    : `the level ${level} entry for ${hex(iova)} at ${hex(address)} has reserved bits set: ${hex(words?.[0] ?? 0n)}`)
+    : `the level ${level} entry for ${hex(iova)} at ${hex(address)} ${complaints[why]}: ${hex(words?.[0] ?? 0n)}`)
 }
+
+/** Why hardware faults at an entry, by what a walk would end with. */
+const reasons = { [RESERVED]: 'reserved', [ADDRESS_SIZE]: 'address-size', [ACCESS_FLAG]: 'not-accessed' } as const
 
 /**
  * Every leaf below `rootFrame`, as hardware would read it. Tables that point to each other in a ring are bounded
@@ -57,8 +70,6 @@ export function* leaves(
   const top = 1n << BigInt(format.inputBits)
   const canonical = (iova: bigint): bigint =>
     format.signExtended === 1 && iova >= top / 2n ? BigInt.asUintN(64, iova - top) : iova
-  const granted = (low: number, high: number, maskLow: number, maskHigh: number): boolean =>
-    (low & maskLow) === maskLow && (high & maskHigh) === maskHigh
 
   function* table(frame: number, level: number, start: bigint, aboveLow: number, aboveHigh: number): Generator<Leaf> {
     const count = 1 << (level === format.levels ? format.rootBits : format.bitsPerLevel)
@@ -74,36 +85,44 @@ export function* leaves(
       view.loadPair(frame, index)
       const { low, high } = view
       if (((low & format.presentLow) | (high & format.presentHigh)) === 0) continue
-      const isLeaf = level === 1 || (low & (format.leafBits[level] as number)) !== 0
       const words = [addresses.join(low, high)] as const
-      const [checkLow, checkHigh] = isLeaf
-        ? [format.leafReservedLow, format.leafReservedHigh] : [format.tableReservedLow, format.tableReservedHigh]
-      if (((low & (checkLow[level] as number)) | (high & (checkHigh[level] as number))) !== 0) {
-        onBroken({ why: 'reserved', iova, level, address: addresses.frameAddress(frame) + BigInt(index * 8), words })
+      const broken = (status: keyof typeof reasons): void =>
+        onBroken({ why: reasons[status], iova, level, address: addresses.frameAddress(frame) + BigInt(index * 8), words })
+      const next = isTable(format, level, low) ? level - 1 : skippedTo(format, level, low)
+      if (next > 0) {
+        if (((low & (format.tableReservedLow[level] as number)) | (high & (format.tableReservedHigh[level] as number))) !== 0) {
+          broken(brokenStatus(format, low, high))
+          continue
+        }
+        const child = frameAt(heldLow(format, low), heldHigh(format, low, high))
+        yield* table(child, next, start + BigInt(index) * span, aboveLow & (low ^ format.invertLow), aboveHigh & (high ^ format.invertHigh))
         continue
       }
-      const grantedLow = aboveLow & (low ^ format.invertLow)
-      const grantedHigh = aboveHigh & (high ^ format.invertHigh)
-      if (!isLeaf) {
-        const next = frameAt(low & format.addressLow, high & format.addressHigh)
-        yield* table(next, level - 1, start + BigInt(index) * span, grantedLow, grantedHigh)
+      const shift = pageShiftOf(format, level, low, high)
+      const status = shift === 0 ? format.strayStatus : leafStatus(format, level, low, high)
+      if (status === ABSENT) continue
+      if (status !== LEAF) {
+        broken(status)
         continue
       }
-      const pageLow = low & format.addressLow & ~(format.offsetLow[level] as number)
-      const pageHigh = high & format.addressHigh & ~(format.offsetHigh[level] as number)
-      const read = granted(grantedLow, grantedHigh, format.readLow, format.readHigh)
-      yield {
-        iova,
-        physical: addresses.join(pageLow, pageHigh),
-        pageSize: span,
-        level,
-        read,
-        write: granted(grantedLow, grantedHigh, format.writeLow, format.writeHigh),
-        execute: read && granted(grantedLow, grantedHigh, format.executeLow, format.executeHigh),
-        user: granted(grantedLow, grantedHigh, format.userLow, format.userHigh),
-        words,
-      }
+      const result = createWalkResult()
+      result.set(format, LEAF, level, 0, 0, index, low, high, shift, 0, 0, aboveLow, aboveHigh)
+      const { read, write, execute, user, physicalLow, physicalHigh } = result
+      const pageSize = 1n << BigInt(shift)
+      yield { iova: iova & -pageSize, physical: addresses.join(physicalLow, physicalHigh), pageSize, level, read, write, execute, user, words }
+      index = lastOfGroup(frame, index, 1 << (shift - (format.shift[level] as number)), low, high)
     }
+  }
+
+  /** The last of the equal entries that make up one page. */
+  function lastOfGroup(frame: number, index: number, group: number, low: number, high: number): number {
+    let last = index
+    while (((last + 1) & (group - 1)) !== 0) {
+      view.loadPair(frame, last + 1)
+      if (view.low !== low || view.high !== high) break
+      last++
+    }
+    return last
   }
 
   yield* table(rootFrame, format.levels, 0n, -1, -1)

@@ -1,12 +1,13 @@
 // A page table: the door to the radix engine, in bigint addresses and with the contract's errors.
-import { IommuError, createGather, gatherAdd } from '@iommu/core'
+// Half of the file is what the interface says to its users; the rest is one class, whose checks stay beside what they guard.
+import { IommuError, createGather, gatherAdd, isIommuError } from '@iommu/core'
 import type { Access, Gather, IommuErrorCode, MapResult } from '@iommu/core'
 import { addresses } from '@iommu/hardware'
 import type { Memory } from '@iommu/hardware'
 import { ACCESS_NO_EXECUTE, ACCESS_READ, ACCESS_WRITE } from './format.js'
 import type { Format } from './format.js'
-import { FRAME_SHIFT, frameAt } from './pairs.js'
-import { DONE, IN_USE, Radix } from './radix.js'
+import { FRAME_SHIFT, frameAt, framesByShift, holdHigh, holdLow } from './pairs.js'
+import { DONE, IN_USE, NOT_FLUSHED, NO_MEMORY, Radix } from './radix.js'
 
 export interface PageTableOptions {
   readonly format: Format
@@ -16,13 +17,37 @@ export interface PageTableOptions {
   readonly coherent?: boolean
   /** Leaves get the format's snoop bit; false where absent. */
   readonly snoop?: boolean
+  /** Begins with fewer levels than the format has, and gains more when an address beyond is mapped. */
+  readonly growth?: Growth
+  /**
+   * For hardware that takes no large leaf in the place of a table that it may still know (Arm without BBML2): the
+   * entry is cleared, this is called, and then the leaf is stored. It has to make hardware forget the range, both ends
+   * inclusive, with the tables that lead there, and answers whether that completed; if not, the map ends with EIO.
+   * Absent: the leaf takes the table's place with one store, and `replaced` says what is to be flushed.
+   */
+  readonly breakBeforeMake?: (start: bigint, end: bigint) => boolean
+}
+
+/** How a tree of tables grows (Linux, `PT_FEAT_DYNAMIC_TOP`). */
+export interface Growth {
+  /** Levels at the start. */
+  readonly levels: number
+  /**
+   * Called in the midst of a map, when `root` and `levels` have changed: whoever names the root to hardware has to do so
+   * anew, and to make it forget the old root's place in its device table, before it returns. Both roots translate the
+   * same at that moment, so no translation needs to be flushed. Where it throws an IommuError the map fails with it,
+   * nothing has been mapped, and the next map that needs the new levels calls again.
+   */
+  readonly changed: (table: PageTable) => void
 }
 
 /** A tree of tables that translates device addresses, with the semantics of Linux 7.3's generic page tables. */
 export interface PageTable {
   readonly format: Format
-  /** Physical address of the root table; 4 KiB aligned at least. It never changes. */
+  /** Physical address of the root table; 4 KiB aligned at least. It changes only where the tables grow. */
   readonly root: bigint
+  /** Levels of tables at the moment, the root's included. */
+  readonly levels: number
   /** The same as a frame number. */
   readonly rootFrame: number
   /** Page sizes in bytes, one bit each. */
@@ -43,7 +68,7 @@ export interface PageTable {
    * Maps `count` pages of `pageSize` bytes each, in order. The result's `mapped` is exact, also where it has an
    * error: EINVAL (no page, neither read nor write, an unsupported page size, an address not aligned to it),
    * EOVERFLOW (the range wraps), ERANGE (device or physical address too wide), EADDRINUSE (a live leaf is in the
-   * way, and stays untouched), ENOMEM (no memory for a table).
+   * way, and stays untouched), ENOMEM (no memory for a table), EIO (`breakBeforeMake` did not complete).
    */
   mapPages(iova: bigint, physical: bigint, pageSize: bigint, count: number, access: Access): MapResult
   /**
@@ -94,39 +119,58 @@ class RadixPageTable implements PageTable {
   readonly format: Format
   readonly pageSizes: bigint
   readonly aperture: { readonly start: bigint; readonly end: bigint }
-  readonly root: bigint
   readonly replaced = createGather()
-  snoop: boolean
+  snoop = false
+  private snoopLow = 0
+  private snoopHigh = 0
+  private readonly pages: readonly Page[]
+  private readonly noPage: Page
+  private lastPage: Page
   private readonly radix: Radix
   /** First frames beyond what can be mapped. */
   private readonly endFrame: number
   private readonly physicalEnd: number
-  /** Size of a leaf by level. */
-  private readonly sizes: readonly bigint[]
+  private readonly growth: Growth | undefined
+  /** Levels that hardware knows of, and the first frame beyond what they translate. */
+  private announced: number
+  private reach: number
   private everMapped = false
   private freed = false
 
-  constructor({ format, memory, coherent = true, snoop = false }: PageTableOptions) {
+  constructor({ format, memory, coherent = true, snoop = false, growth, breakBeforeMake }: PageTableOptions) {
+    const { levels = format.levels } = growth ?? {}
+    if (!Number.isInteger(levels) || levels < 1 || levels > format.levels) {
+      throw new RangeError(`${format.name} tables of ${levels} levels; they can have up to ${format.levels}`)
+    }
     if (snoop && !hasSnoop(format)) throw new IommuError('EINVAL', `${format.name} leaves have no snoop bit here`)
     this.format = format
-    this.snoop = snoop
-    this.radix = new Radix(format, memory, coherent)
+    this.growth = growth
+    this.announced = levels
+    this.radix = new Radix(format, memory, coherent, levels, breakBeforeMake && ((low, high, frames) => {
+      const start = addresses.join(low, high)
+      return breakBeforeMake(start, start + addresses.frameAddress(frames) - 1n)
+    }))
     if (this.radix.rootFrame < 0) throw new IommuError('ENOMEM', `no memory for the root of ${format.name} tables`)
-    this.root = addresses.frameAddress(this.radix.rootFrame)
-    this.sizes = Array.from(format.pageLow, (low, level) => addresses.join(low, format.pageHigh[level] as number))
-    this.pageSizes = this.sizes.reduce((all, size) => all | size, 0n)
+    this.pages = Array.from(format.leafLevel).flatMap((level, shift) => (level > 0 ? [pageOfShift(format, shift)] : []))
+    this.pageSizes = this.pages.reduce((all, { bytes }) => all | bytes, 0n)
+    this.noPage = pageOfShift(format, 0)
+    this.lastPage = this.noPage
+    if (snoop) this.setSnoop()
     this.aperture = Object.freeze({ start: 0n, end: (1n << BigInt(format.apertureBits)) - 1n })
     this.endFrame = 2 ** (format.apertureBits - FRAME_SHIFT)
+    this.reach = this.radix.endFrame
     this.physicalEnd = 2 ** (format.addressBits - FRAME_SHIFT)
   }
 
+  get root(): bigint { return addresses.frameAddress(this.radix.rootFrame) }
   get rootFrame(): number { return this.radix.rootFrame }
+  get levels(): number { return this.radix.levels }
   get tableCount(): number { return this.radix.tableCount }
 
   mapPages(iova: bigint, physical: bigint, pageSize: bigint, count: number, access: Access): MapResult {
     this.checkAlive()
-    const { format, radix, replaced } = this
-    const level = this.levelOf(pageSize)
+    const { format, radix } = this
+    const page = this.pageOf(pageSize)
     const kind = (access.read ? ACCESS_READ : 0) | (access.write ? ACCESS_WRITE : 0)
       | (access.noExecute === true ? ACCESS_NO_EXECUTE : 0)
     addresses.split(iova)
@@ -135,12 +179,11 @@ class RadixPageTable implements PageTable {
     addresses.split(physical)
     const physicalLow = addresses.low
     const physicalHigh = addresses.high
-    const offsetLow = format.offsetLow[level] as number
-    const offsetHigh = format.offsetHigh[level] as number
-    const frames = count * (radix.pageFrames[level] as number)
-    const good = level > 0 && count > 0 && Number.isSafeInteger(count) && (kind & (ACCESS_READ | ACCESS_WRITE)) !== 0
-      && (((iovaLow | physicalLow) & offsetLow) | ((iovaHigh | physicalHigh) & offsetHigh)) === 0
-      && frameAt(iovaLow, iovaHigh) + frames <= this.endFrame
+    const frames = count * page.frames
+    const endFrame = frameAt(iovaLow, iovaHigh) + frames
+    const good = frames > 0 && Number.isSafeInteger(count) && (kind & (ACCESS_READ | ACCESS_WRITE)) !== 0
+      && (((iovaLow | physicalLow) & page.offsetLow) | ((iovaHigh | physicalHigh) & page.offsetHigh)) === 0
+      && endFrame <= this.endFrame
       && frameAt(physicalLow, physicalHigh) + frames <= this.physicalEnd
       && BigInt.asUintN(64, iova) === iova && BigInt.asUintN(64, physical) === physical
     if (!good) {
@@ -148,45 +191,38 @@ class RadixPageTable implements PageTable {
       const [code, sentence] = why ?? ['EINVAL', 'the range cannot be mapped']
       return { mapped: 0n, error: new IommuError(code, sentence, { iova, physical, pageSize, count }) }
     }
-    const status = radix.map(
-      iovaLow, iovaHigh, physicalLow, physicalHigh, level, count,
-      (format.accessLow[kind] as number) | (format.leafLow[level] as number) | (this.snoop ? format.snoopLow : 0),
-      (format.accessHigh[kind] as number) | (format.leafHigh[level] as number) | (this.snoop ? format.snoopHigh : 0),
-      replaced.freed,
-    )
-    const mapped = radix.mapped === 1 ? pageSize : BigInt(radix.mapped) * pageSize
-    if (mapped > 0n) this.everMapped = true
-    const { firstReplaced, lastReplaced } = radix
-    if (firstReplaced >= 0) {
-      const size = BigInt(lastReplaced - firstReplaced + 1) * pageSize
-      gatherAdd(replaced, iova + BigInt(firstReplaced) * pageSize, size, this.sizes[1] as bigint)
+    if (endFrame > this.reach || page.level > this.announced) {
+      const error = this.grow(endFrame, page.level)
+      if (error !== undefined) return { mapped: 0n, error }
     }
-    if (status === DONE) return { mapped }
-    const values = { iova: iova + mapped, physical: physical + mapped, pageSize }
-    return {
-      mapped,
-      error: status === IN_USE
-        ? new IommuError('EADDRINUSE', 'something is mapped there already', values)
-        : new IommuError('ENOMEM', 'no memory for a table', values),
+    const attributesLow = (format.accessLow[kind] as number) | page.sizeLow | this.snoopLow
+    const attributesHigh = (format.accessHigh[kind] as number) | page.sizeHigh | this.snoopHigh
+    if (count === 1 && page.entries === 1 && radix.mapOne(
+      iovaLow, iovaHigh, page.level, holdLow(format, physicalLow, physicalHigh) | attributesLow, holdHigh(format, physicalHigh) | attributesHigh,
+    )) {
+      this.everMapped = true
+      return { mapped: pageSize }
     }
+    return this.mapAll(iova, physical, page, count, iovaLow, iovaHigh, physicalLow, physicalHigh, attributesLow, attributesHigh)
   }
 
   unmapPages(iova: bigint, pageSize: bigint, count: number, gather: Gather): bigint {
     this.checkAlive()
-    const { format, radix } = this
-    const level = this.levelOf(pageSize)
+    const { radix } = this
+    const page = this.pageOf(pageSize)
     addresses.split(iova)
     const low = addresses.low
     const high = addresses.high
-    const frames = count * (radix.pageFrames[level] as number)
-    const good = level > 0 && count > 0 && Number.isSafeInteger(count)
-      && ((low & (format.offsetLow[level] as number)) | (high & (format.offsetHigh[level] as number))) === 0
-      && frameAt(low, high) + frames <= this.endFrame && BigInt.asUintN(64, iova) === iova
+    const first = frameAt(low, high)
+    const frames = count * page.frames
+    const good = frames > 0 && Number.isSafeInteger(count) && ((low & page.offsetLow) | (high & page.offsetHigh)) === 0
+      && first + frames <= this.endFrame && BigInt.asUintN(64, iova) === iova
     if (!good) return 0n
-    const removed = radix.unmap(low, high, frames, gather.freed)
+    // Beyond the levels at hand there is a hole.
+    const removed = radix.unmap(low, high, Math.min(frames, radix.endFrame - first), gather.freed)
     if (removed === 0) return 0n
     const bytes = removed === frames && count === 1 ? pageSize : addresses.frameAddress(removed)
-    gatherAdd(gather, iova, bytes, this.sizes[radix.smallestLevel] as bigint)
+    gatherAdd(gather, iova, bytes, sizes[radix.smallestShift] as bigint)
     return bytes
   }
 
@@ -195,13 +231,13 @@ class RadixPageTable implements PageTable {
     addresses.split(iova)
     const low = addresses.low
     const high = addresses.high
-    if (frameAt(low, high) >= this.endFrame || BigInt.asUintN(64, iova) !== iova) return undefined
+    if (frameAt(low, high) >= this.radix.endFrame || BigInt.asUintN(64, iova) !== iova) return undefined
     return this.radix.translate(low, high) ? addresses.join(this.radix.physicalLow, this.radix.physicalHigh) : undefined
   }
 
   enforceSnoop(): boolean {
     if (!this.snoop && (!hasSnoop(this.format) || this.everMapped)) return false
-    this.snoop = true
+    this.setSnoop()
     return true
   }
 
@@ -222,18 +258,92 @@ class RadixPageTable implements PageTable {
     throw new RangeError(`the ${this.format.name} tables at 0x${this.root.toString(16)} have been freed`)
   }
 
-  /** The level whose leaves have this size; 0 where none has. */
-  private levelOf(pageSize: bigint): number {
-    addresses.split(pageSize)
-    const low = addresses.low
-    const high = addresses.high
-    const { levels, pageLow, pageHigh } = this.format
-    if ((low | high) === 0 || BigInt.asUintN(64, pageSize) !== pageSize) return 0
-    for (let level = 1; level <= levels; level++) {
-      if (pageLow[level] === low && pageHigh[level] === high) return level
+  /** Gains the levels that a range and a leaf need and says so; why that failed, or undefined. */
+  private grow(endFrame: number, leafLevel: number): Error | undefined {
+    const { format, radix } = this
+    let levels = Math.max(radix.levels, leafLevel)
+    while (levels < format.levels && 2 ** ((format.shift[levels] as number) + format.bitsPerLevel - FRAME_SHIFT) < endFrame) levels++
+    if (levels > radix.levels && !radix.grow(levels)) return new IommuError('ENOMEM', 'no memory for a higher root', { levels })
+    try {
+      this.growth?.changed(this)
+    } catch (error) {
+      if (!isIommuError(error)) throw error
+      return error
     }
-    return 0
+    this.announced = radix.levels
+    this.reach = radix.endFrame
+    return undefined
   }
+
+  /** A map that is checked, of any number of pages, over whatever is there. */
+  private mapAll(
+    iova: bigint, physical: bigint, page: Page, count: number,
+    iovaLow: number, iovaHigh: number, physicalLow: number, physicalHigh: number, attributesLow: number, attributesHigh: number,
+  ): MapResult {
+    const { radix, replaced } = this
+    const pageSize = page.bytes
+    const status = radix.map(
+      iovaLow, iovaHigh, physicalLow, physicalHigh, page.shift, count, attributesLow, attributesHigh, replaced.freed,
+    )
+    const mapped = BigInt(radix.mapped) * pageSize
+    if (mapped > 0n) this.everMapped = true
+    const { firstReplaced, lastReplaced } = radix
+    if (firstReplaced >= 0) {
+      const size = BigInt(lastReplaced - firstReplaced + 1) * pageSize
+      gatherAdd(replaced, iova + BigInt(firstReplaced) * pageSize, size, sizes[this.format.granuleShift] as bigint)
+    }
+    if (status === DONE) return { mapped }
+    const [code, sentence] = failures[status] as (typeof failures)[number]
+    return { mapped, error: new IommuError(code, sentence, { iova: iova + mapped, physical: physical + mapped, pageSize }) }
+  }
+
+  private setSnoop(): void {
+    this.snoop = true
+    this.snoopLow = this.format.snoopLow
+    this.snoopHigh = this.format.snoopHigh
+  }
+
+  /** What is known of a page size: most often that of the call before. */
+  private pageOf(pageSize: bigint): Page {
+    if (pageSize === this.lastPage.bytes) return this.lastPage
+    return (this.lastPage = this.pages.find(({ bytes }) => bytes === pageSize) ?? this.noPage)
+  }
+}
+
+/** What a page size means in a format. */
+interface Page {
+  readonly bytes: bigint
+  readonly shift: number
+  /** Frames that it covers; 0 in place of a size that there is none of. */
+  readonly frames: number
+  /** The level that has its entries, and how many equal ones it takes. */
+  readonly level: number
+  readonly entries: number
+  readonly offsetLow: number
+  readonly offsetHigh: number
+  readonly sizeLow: number
+  readonly sizeHigh: number
+}
+
+const pageOfShift = ({ leafLevel, shift: entryShift, offsetLow, offsetHigh, sizeLow, sizeHigh }: Format, shift: number): Page => {
+  const level = leafLevel[shift] as number
+  return {
+    bytes: sizes[shift] as bigint, shift, level,
+    frames: level === 0 ? 0 : framesByShift[shift] as number,
+    entries: level === 0 ? 0 : 2 ** (shift - (entryShift[level] as number)),
+    offsetLow: offsetLow[shift] as number, offsetHigh: offsetHigh[shift] as number,
+    sizeLow: sizeLow[shift] as number, sizeHigh: sizeHigh[shift] as number,
+  }
+}
+
+/** Pages by log2 of their bytes. */
+const sizes: readonly bigint[] = Array.from({ length: 64 }, (_, shift) => 1n << BigInt(shift))
+
+/** What a map that did not get to its end says, by its status. */
+const failures: Readonly<Record<number, readonly [code: IommuErrorCode, sentence: string]>> = {
+  [IN_USE]: ['EADDRINUSE', 'something is mapped there already'],
+  [NO_MEMORY]: ['ENOMEM', 'no memory for a table'],
+  [NOT_FLUSHED]: ['EIO', 'a table was in the way, and hardware has not forgotten it'],
 }
 
 const hasSnoop = ({ snoopLow, snoopHigh }: Format): boolean => (snoopLow | snoopHigh) !== 0

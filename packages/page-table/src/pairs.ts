@@ -1,10 +1,11 @@
 // Arithmetic on 64-bit words kept as two signed 32-bit halves: table indexes and frame numbers.
-import type { PerLevel } from './format.js'
 
 /** log2 of a frame (FRAME_BYTES), the unit in which memory is handed out and tables are named. */
 export const FRAME_SHIFT = 12
 /** log2 of the 8-byte entries in a frame. */
 export const FRAME_INDEX_BITS = 9
+/** Frames that one array of words can hold. */
+export const FLAT_FRAMES = 1 << 19
 /** Frames per 4 GiB: what one step of the upper half is worth. Literals here: computed ones cost the hot paths 10 %. */
 const FRAMES_HIGH = 0x10_0000
 
@@ -20,6 +21,28 @@ export const frameAt = (low: number, high: number): number => (low >>> FRAME_SHI
  * number that may be any frame is a double, which costs each level of a descent 4 ns.
  */
 export const tableAt = (low: number, high: number): number => (low >>> 12) | (high << 20)
+
+/** Where a format's entries hold addresses, as numbers of `Format`. */
+export interface Holding {
+  readonly addressLow: number
+  readonly addressHigh: number
+  readonly addressShift: number
+  readonly foldLow: number
+}
+
+/** Lower half of the address that an entry holds. */
+export const heldLow = ({ addressLow, addressShift }: Holding, low: number): number => (low & addressLow) << addressShift
+
+/** Its upper half. Shifted in two steps: a shift by 32 is none. */
+export const heldHigh = ({ addressLow, addressHigh, addressShift, foldLow }: Holding, low: number, high: number): number =>
+  ((high & addressHigh) << addressShift) | ((low & addressLow) >>> 1 >>> (31 - addressShift)) | ((low & foldLow) << 4)
+
+/** Lower half of an entry that holds the address, without attributes. */
+export const holdLow = ({ addressShift, foldLow }: Holding, low: number, high: number): number =>
+  (low >>> addressShift) | (high << 1 << (31 - addressShift)) | (high >>> 4 & foldLow)
+
+/** Its upper half. */
+export const holdHigh = ({ addressShift, addressHigh }: Holding, high: number): number => (high >>> addressShift) & addressHigh
 
 /** A view as far as a walk needs it. */
 interface Loads {
@@ -50,9 +73,8 @@ export const frameLow = (frame: number): number => frame << FRAME_SHIFT
 /** Upper half of a frame's address. */
 export const frameHigh = (frame: number): number => (frame / FRAMES_HIGH) | 0
 
-/** Frames that a page covers: 2 to the power of its shift, by level. `**` is a call, and costs more than a whole walk. */
-export const framesByLevel = (shift: PerLevel): readonly number[] =>
-  Array.from(shift, (each) => 2 ** (each - FRAME_SHIFT))
+/** Frames that a page covers, by log2 of its bytes. `**` is a call, and costs more than a whole walk. */
+export const framesByShift: readonly number[] = Array.from({ length: 64 }, (_, shift) => 2 ** Math.max(shift - FRAME_SHIFT, 0))
 
 /** The lower half after `bytes` (below 2^52) have been added. */
 export const addLow = (low: number, bytes: number): number => ((low >>> 0) + bytes) | 0

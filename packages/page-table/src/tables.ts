@@ -1,7 +1,8 @@
 // Finds the tables below a table: to give them back, or to see that nothing is mapped through them.
 import type { Memory } from '@iommu/hardware'
+import { isTable } from './entries.js'
 import type { Format } from './format.js'
-import { frameAt } from './pairs.js'
+import { frameAt, heldHigh, heldLow } from './pairs.js'
 
 /**
  * Calls `visit` with the frame of each table below the one at `frame`, deepest first. Where leaves are not
@@ -10,7 +11,7 @@ import { frameAt } from './pairs.js'
 export const visitTables = (
   format: Format, memory: Memory, frame: number, level: number, visit: (frame: number) => void, acceptLeaves: boolean,
 ): boolean => {
-  const { presentLow, presentHigh, addressLow, addressHigh, leafBits } = format
+  const { presentLow, presentHigh } = format
   const count = 1 << (level === format.levels ? format.rootBits : format.bitsPerLevel)
   if (level === 1 && acceptLeaves) return true
   if (memory.areClear(frame, 0, count, presentLow, presentHigh)) return true
@@ -19,11 +20,11 @@ export const visitTables = (
     const low = memory.low
     const high = memory.high
     if (((low & presentLow) | (high & presentHigh)) === 0) continue
-    if (level === 1 || (low & (leafBits[level] as number)) !== 0) {
+    if (!isTable(format, level, low)) {
       if (!acceptLeaves) return false
       continue
     }
-    const table = frameAt(low & addressLow, high & addressHigh)
+    const table = frameAt(heldLow(format, low), heldHigh(format, low, high))
     if (!visitTables(format, memory, table, level - 1, visit, acceptLeaves)) return false
     visit(table)
   }

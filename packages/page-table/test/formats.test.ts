@@ -3,8 +3,14 @@ import { decode, reservedMask } from '@iommu/bits'
 import { addresses } from '@iommu/hardware'
 import type { Entry } from '@iommu/bits'
 import { describe, expect, test } from 'vitest'
-import { firstStage, firstStageEntry, secondStage, secondStageEntry } from '../src/index.js'
+import {
+  amdV1, amdV1Entry, armStage1, armStage1Entry, armStage2, armStage2Entry, firstStage, firstStageEntry, secondStage, secondStageEntry,
+} from '../src/index.js'
 import type { Format, Lane } from '../src/index.js'
+import { amdShapes, armShapes, shapeName, shapes } from './setting.js'
+import amdWords from './fixtures/amd-v1.json'
+import stage1Words from './fixtures/arm-stage1.json'
+import stage2Words from './fixtures/arm-stage2.json'
 import firstWords from './fixtures/vtd-first-stage.json'
 import secondWords from './fixtures/vtd-second-stage.json'
 
@@ -28,6 +34,9 @@ interface Vector {
 const cases: readonly (readonly [layout: Entry, outside: Outside])[] = [
   [secondStageEntry, secondWords as unknown as Outside],
   [firstStageEntry, firstWords as unknown as Outside],
+  [amdV1Entry, amdWords as unknown as Outside],
+  [armStage1Entry, stage1Words as unknown as Outside],
+  [armStage2Entry, stage2Words as unknown as Outside],
 ]
 
 describe.each(cases)('$name against outside masks', (layout, outside) => {
@@ -54,16 +63,18 @@ describe.each(cases)('$name against outside masks', (layout, outside) => {
     for (const [name, { confirmedBy }] of others) expect(confirmedBy, name).toEqual([])
   })
 
-  test('what is reserved depends on the hardware, so the layout itself reserves nothing', () => {
-    expect(reservedMask(layout)).toEqual([0n])
+  test('what is reserved depends on the hardware, so the layout itself reserves nothing but 58:52 of AMD', () => {
+    expect(reservedMask(layout)).toEqual([layout === amdV1Entry ? 0x07f0_0000_0000_0000n : 0n])
   })
 })
 
-const leafWord = (format: Format, level: number, access: number): bigint =>
-  addresses.join(
-    (format.accessLow[access] ?? 0) | (format.leafLow[level] ?? 0),
-    (format.accessHigh[access] ?? 0) | (format.leafHigh[level] ?? 0),
+const leafWord = (format: Format, level: number, access: number): bigint => {
+  const shift = format.shift[level] ?? 0
+  return addresses.join(
+    (format.accessLow[access] ?? 0) | (format.sizeLow[shift] ?? 0),
+    (format.accessHigh[access] ?? 0) | (format.sizeHigh[shift] ?? 0),
   )
+}
 
 describe('attribute words as Linux 7.3.4 writes them', () => {
   const ss = secondStage({ levels: 4, leafShifts: [12, 21, 30], addressBits: 46, snoopControl: true })
@@ -150,10 +161,9 @@ describe('a format is numbers', () => {
     }
   })
 
-  test('all formats have one shape', () => {
+  test.each([...shapes, ...amdShapes, ...armShapes].map((format) => [shapeName(format), format] as const))('%s has the one shape', (_name, format) => {
     const names = Object.keys(secondStage({ levels: 3, leafShifts: [12], addressBits: 39, snoopControl: false }))
-    const other = firstStage({ levels: 5, leafShifts: [12, 30], addressBits: 52, noExecute: false })
-    expect(Object.keys(other)).toEqual(names)
+    expect(Object.keys(format)).toEqual(names)
   })
 
   test.each([
@@ -162,6 +172,12 @@ describe('a format is numbers', () => {
     ['no 4 KiB leaf', () => secondStage({ ...plain, leafShifts: [21] }), /2\^12 must be/],
     ['leaf size', () => secondStage({ ...plain, leafShifts: [12, 16 as 21] }), /2\^16/],
     ['width', () => secondStage({ ...plain, addressBits: 53 }), /53 bits/],
+    ['levels', () => amdV1({ levels: 7, addressBits: 48 }), /7 levels/],
+    ['leaf size', () => amdV1({ levels: 2, leafShifts: [12, 30], addressBits: 48 }), /2\^30/],
+    ['granule', () => armStage1({ granuleShift: 14, inputBits: 14, addressBits: 48 }), /14 bits/],
+    ['wide output with small granules', () => armStage2({ granuleShift: 12, inputBits: 40, addressBits: 52 }), /64 KiB/],
+    ['too few levels', () => armStage2({ granuleShift: 12, inputBits: 48, addressBits: 48, levels: 3 }), /3 levels/],
+    ['concatenation in stage 1', () => armStage1({ granuleShift: 12, inputBits: 40, addressBits: 48, levels: 3 }), /3 levels/],
   ])('%s that the format has not is refused', (_what, make, message) => {
     expect(make).toThrow(RangeError)
     expect(make).toThrow(message)

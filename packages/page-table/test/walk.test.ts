@@ -7,12 +7,16 @@ import { GB1, KB4, MB2, RO, RW, WO, firstStage4, secondStage4, setUp, walkAt } f
 
 /** The words are the first entries of tables at 0x1000, 0x2000 and so on, root first. */
 const walkBy = (format: Format, words: readonly bigint[], iova = 0n): WalkResult => {
-  const memory = new PhysicalMemory({ bytes: 0x10_0000n, tables: { start: 0n, end: 0n } })
-  words.forEach((word, at) => memory.store64(BigInt(at + 1) * KB4, word))
-  const result = createWalkResult()
-  addresses.split(iova)
-  walk(format, memory.walker, 1, addresses.low, addresses.high, result)
-  return result
+  const by = (flat: boolean): WalkResult => {
+    const memory = new PhysicalMemory({ bytes: 0x10_0000n, tables: { start: 0n, end: 0n }, flat })
+    words.forEach((word, at) => memory.store64(BigInt(at + 1) * KB4, word))
+    const result = createWalkResult()
+    addresses.split(iova)
+    walk(format, memory.walker, 1, addresses.low, addresses.high, result)
+    return result
+  }
+  expect(by(true), 'memory that is one array').toEqual(by(false))
+  return by(false)
 }
 
 const ss = secondStage({ levels: 4, leafShifts: [12, 21], addressBits: 39, snoopControl: false })

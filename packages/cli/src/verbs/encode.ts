@@ -17,14 +17,14 @@ export const verb: Verb = {
   name: 'encode',
   summary: 'fields as an entry\'s words: iommu encode vtd.pasid P=1 PGTT=2',
   usage,
-  run(args, io) {
+  async run(args, io) {
     const {
       values,
       positionals: [name, ...settings],
     } = readArguments(args, VIEW_OPTIONS)
     if (name === undefined)
       throw new UsageError('expected the name of an entry and its fields, as in: iommu encode vtd.pasid P=1 PGTT=2')
-    const owner = findEntry(name)
+    const owner = await findEntry(name)
     const words = setFields(owner, settings)
     const view = chosenView(values)
     if (view !== 'json') printLines(io, [words.map((word) => `0x${word.toString(16)}`).join(' ')])

@@ -7,11 +7,16 @@ export const verbs = {
   conform: () => import('./conform.js'),
   decode: () => import('./decode.js'),
   encode: () => import('./encode.js'),
+  diff: () => import('./diff.js'),
   inspect: () => import('./inspect.js'),
   walk: () => import('./walk.js'),
   reproduce: () => import('./reproduce.js'),
+  classify: () => import('./classify.js'),
+  agree: () => import('./agree.js'),
   explain: () => import('./explain.js'),
   drivers: () => import('./drivers.js'),
+  new: () => import('./new.js'),
+  vectors: () => import('./vectors.js'),
 } as const satisfies Readonly<Record<string, Load>>
 
 export type VerbName = keyof typeof verbs
@@ -21,9 +26,14 @@ export const summaries: Readonly<Record<VerbName, string>> = {
   conform: 'run the conformance suite on drivers',
   decode: 'an entry\'s words as fields: iommu decode vtd.pasid 0x89 0x5',
   encode: 'fields as an entry\'s words: iommu encode vtd.pasid P=1 PGTT=2',
+  diff: 'two versions of an entry, and the stores between them',
   inspect: 'what recorded tables make of every device',
   walk: 'one DMA through recorded tables, step by step',
   reproduce: 'recorded entries, written again by the driver and compared',
+  classify: 'what detach_dev of 2022 really did, and what a block saves',
+  agree: 'the models beside QEMU, on random states and random DMA',
   explain: 'a fault line, a whole dmesg (-), a field or a fault code',
   drivers: 'the drivers that are here, and what they declare',
+  new: 'a driver of your own, scaffolded: iommu new driver acme',
+  vectors: 'golden vectors for any language; --check asks a program',
 }

@@ -15,7 +15,7 @@ For every device: what happens to its DMA without PASID, and to each PASID that
 has an entry; and which entry says so.
 
   translated   through page tables        identity   passes unchanged
-  blocked      no entry, every DMA stops  invalid    an entry hardware refuses
+  blocked      every DMA stops            invalid    an entry hardware refuses
 `
 
 const ROLES = { identity: 'address', translated: 'set', blocked: 'name', invalid: 'wrong' } as const
@@ -27,7 +27,19 @@ const shortNames = (devices: readonly InspectedDevice[]): ((bdf: string) => stri
   return (bdf) => (one ? bdf.replace(/^0000:/, '') : bdf)
 }
 
-const report = ({ platform, mode, rootTable, devices, faults }: Inspection, io: Io): string[] => {
+/** Faults that differ in their address alone, as one: hardware may refuse a transfer piece by piece. */
+const alike = (faults: Inspection['faults']): { readonly first: Inspection['faults'][number]; readonly more: number }[] => {
+  const groups = new Map<string, { first: Inspection['faults'][number]; more: number }>()
+  for (const fault of faults) {
+    const key = JSON.stringify({ ...fault, address: '' })
+    const known = groups.get(key)
+    if (known === undefined) groups.set(key, { first: fault, more: 0 })
+    else known.more++
+  }
+  return [...groups.values()]
+}
+
+const report = ({ platform, mode, rootTable, rootTitle, devices, faults }: Inspection, io: Io): string[] => {
   const paint = painter(io)
   const short = shortNames(devices)
   const width = Math.max(7, ...devices.map(({ bdf }) => short(bdf).length))
@@ -38,7 +50,8 @@ const report = ({ platform, mode, rootTable, devices, faults }: Inspection, io: 
       width + EFFECT_WIDTH + 6,
     )
   const title =
-    mode === 'off' ? `${platform}, translation off` : `${platform}, ${mode} mode, root table at ${rootTable}`
+    mode === 'off' ? `${platform}, translation off`
+      : `${platform}${mode === 'on' ? '' : `, ${mode} mode`}, ${rootTitle} at ${rootTable}`
   return [
     `${title}, ${devices.length} devices`,
     ...devices.flatMap((device) => [
@@ -53,11 +66,12 @@ const report = ({ platform, mode, rootTable, devices, faults }: Inspection, io: 
       ...device.pasids.flatMap(({ pasid, ...verdict }) => row(`  ${pasid}`, verdict)),
       ...(device.pasidsLeftOut === undefined ? [] : [`  and ${device.pasidsLeftOut} more PASIDs`]),
     ]),
-    ...faults.flatMap(({ device, access, address, name, code, pasid }) =>
+    ...alike(faults).flatMap(({ first: { device, access, address, name, code, pasid }, more }) =>
       wrap(
         `  ${paint('wrong', 'fault waiting')}  ${short(device)}${
           pasid === undefined ? '' : ` PASID ${pasid}`
-        }, ${access} of ${address}: ` + `0x${code.toString(16).padStart(2, '0')} ${name}`,
+        }, ${access} of ${address}${more === 0 ? '' : ` and ${more} more like it`}: `
+          + `0x${code.toString(16).padStart(2, '0')} ${name}`,
         io.columns,
         4,
       ),
@@ -69,10 +83,10 @@ export const verb: Verb = {
   name: 'inspect',
   summary: 'what recorded tables make of every device',
   usage,
-  run(args, io) {
+  async run(args, io) {
     const { values, positionals: [folder, ...more] } = readArguments(args, { json: { type: 'boolean' } })
     if (folder === undefined || more.length > 0) throw new UsageError('expected one capture folder')
-    const result = inspect(openCapture(folder))
+    const result = inspect(await openCapture(folder))
     if (values.json === true) printJson(io, result)
     else printLines(io, report(result, io))
     return EXIT.fine

@@ -11,12 +11,13 @@ const usage = `
 iommu reproduce <capture> [--json]
 
 The driver writes every recorded entry again, and the words are compared bit
-for bit: context entries, PASID directory and table entries, page tables.
+for bit: entries of devices, streams and PASIDs, what leads to them, and page
+tables.
 
-It is told what an entry stands for: blocked, identity, first or second stage;
-the domain id; where tables lie, how large and how deep they are; whether the
-device may use ATS and PASIDs, and whether a domain enforces snooping; of a page
-its addresses, size and permissions. All other bits are the driver's own.
+It is told what an entry stands for: blocked, identity, or which kind of page
+table; the domain id; where tables lie, how large and how deep they are; whether
+the device may use ATS and PASIDs, and whether a domain enforces snooping; of a
+page its addresses, size and permissions. All other bits are the driver's own.
 
   equal        the same words
   explained    other words, for a reason that has a name
@@ -70,7 +71,7 @@ const report = (result: Reproduction, io: Io): string[] => {
   const different = entries.filter(({ verdict }) => verdict === 'different')
   const left = different.length - SHOWN
   return [
-    `${platform}, ${mode === 'off' ? 'translation off' : `${mode} mode`}: ${entries.length} entries, `
+    `${platform}${mode === 'on' ? '' : mode === 'off' ? ', translation off' : `, ${mode} mode`}: ${entries.length} entries, `
     + `${totals.equal} equal, ${totals.explained} explained, ${totals.different} different`,
     ...countRows(result),
     ...rules.flatMap(({ id, count, says, source }) =>
@@ -84,10 +85,10 @@ export const verb: Verb = {
   name: 'reproduce',
   summary: 'recorded entries, written again by the driver and compared',
   usage,
-  run(args, io) {
+  async run(args, io) {
     const { values, positionals: [folder, ...more] } = readArguments(args, { json: { type: 'boolean' } })
     if (folder === undefined || more.length > 0) throw new UsageError('expected one capture folder')
-    const result = reproduce(openCapture(folder))
+    const result = reproduce(await openCapture(folder))
     if (values.json === true) printJson(io, result)
     else printLines(io, report(result, io))
     return result.totals.different > 0 ? EXIT.no : EXIT.fine

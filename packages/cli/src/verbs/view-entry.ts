@@ -16,16 +16,28 @@ export const VIEW_OPTIONS = {
 export const chosenView = ({ json, line, bits }: { json?: boolean; line?: boolean; bits?: boolean }): View =>
   json === true ? 'json' : line === true ? 'line' : bits === true ? 'bits' : 'block'
 
+/** How the words were taken, where that is not plain. */
+export interface Remark {
+  readonly given: number
+  /** From what their order was inferred. */
+  readonly inferred?: string | undefined
+  readonly text: string
+}
+
 /** Writes an entry. `remark` is said behind the title, where the view has one. */
 export const viewEntry = (
   io: Io,
   owner: Entry,
   words: Words,
   view: View,
-  remark?: { readonly given: number; readonly text: string },
+  remark?: Remark,
 ): void => {
   if (view === 'json')
-    return printJson(io, { ...decodeEntry(owner, words), ...(remark === undefined ? {} : { given: remark.given }) })
+    return printJson(io, {
+      ...decodeEntry(owner, words),
+      ...(remark === undefined ? {} : { given: remark.given }),
+      ...(remark?.inferred === undefined ? {} : { order: 'high first', inferred: remark.inferred }),
+    })
   const paint = painter(io)
   const description = describe(owner, words)
   if (view === 'line') return printLines(io, [renderLine(description, paint)])

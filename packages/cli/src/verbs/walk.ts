@@ -13,8 +13,8 @@ iommu walk <capture> --rid BDF [--pasid N] --iova X ... [--write]
 
 What becomes of a DMA, entry by entry.
 
-  --rid      00:04.0, 0000:00:04.0, or the requester id as 0x20
-  --pasid    decimal, or 0x...; without it a request without PASID
+  --rid      00:04.0, 0000:00:04.0, or the requester id (StreamID) as 0x20
+  --pasid    decimal, or 0x...; without it a request without PASID (SSID)
   --iova     an address in hexadecimal, with or without 0x; may be repeated;
              - reads a list from stdin, one a line
   --write    a write; else a read
@@ -70,19 +70,16 @@ const answer = (result: WalkResult, io: Io): string => {
   const paint = painter(io)
   if (result.outcome === 'blocked') {
     const { fault } = result
-    if (fault === undefined) return paint('wrong', 'blocked')
+    if (fault === undefined) return `${paint('wrong', 'blocked')}, and no event tells of it`
     const quiet = fault.recorded ? '' : '; not logged'
-    return `${paint('wrong', 'blocked')}: 0x${fault.code.toString(16).padStart(2, '0')} ${fault.name}${quiet}${
+    return `${paint('wrong', 'blocked')}: 0x${fault.code.toString(16).padStart(2, '0')} ${fault.name}${fault.meaning === undefined ? '' : `: ${fault.meaning}`}${quiet}${
       fault.note === undefined ? '' : ` (${fault.note})`
     }`
   }
   const { read, write } = result.permissions as { read: boolean; write: boolean }
   const rights = [read ? 'read' : '', write ? 'write' : ''].filter((each) => each !== '').join(' and ')
   const pageSize = BigInt(result.pageSize ?? 0)
-  // Without a table there is no page: the size that the model gives is then just the smallest.
-  const page = result.steps.some(({ entry }) => entry === 'vtd.ss' || entry === 'vtd.fs')
-    ? `, ${sizeOf(pageSize)} page`
-    : ''
+  const page = result.pageEntries > 0 ? `, ${sizeOf(pageSize)} page` : ''
   return `${paint('set', 'translated')} to ${paint('address', result.address as string)}, ${rights}${page}, ${
     result.tag
   }`
@@ -137,7 +134,7 @@ export const verb: Verb = {
     }
     if (expect !== undefined && expect !== 'translated' && expect !== 'blocked')
       throw bad('--expect', 'translated or blocked', expect)
-    const capture = openCapture(folder)
+    const capture = await openCapture(folder)
     const device = findDevice(capture, rid)
     const pasid = values.pasid === undefined ? undefined : readPasid(values.pasid)
     const texts = [...iova, ...more]

@@ -15,7 +15,9 @@ export const attachMutants: readonly OpsMutant[] = [
     })),
   },
   {
-    id: 'through-identity', title: 'every switch to a paging domain passes through identity', breaks: ['C-ATTACH-06', 'C-ATTACH-09', 'C-ATTACH-10'],
+    id: 'through-identity', title: 'every switch to a paging domain passes through identity', breaks: [
+      'C-ATTACH-06', 'C-ATTACH-09', 'C-ATTACH-10', 'C-TLB-02', 'C-PASID-12', 'C-ATTACH-18', 'C-ROLL-05',
+    ],
     alter: alterPaging((domain, ops) => ({
       attachDev(device, old) {
         ops.identityDomain?.attachDev(device, old)
@@ -52,7 +54,7 @@ export const attachMutants: readonly OpsMutant[] = [
     })),
   },
   {
-    id: 'falls-to-identity', title: 'a failed attach leaves identity behind', breaks: ['C-ATTACH-09', 'C-ATTACH-10', 'C-ROLL-05'],
+    id: 'falls-to-identity', title: 'a failed attach leaves identity behind', breaks: ['C-ATTACH-09', 'C-ATTACH-10', 'C-ROLL-05', 'C-PASID-12'],
     alter: alterPaging((domain, ops) => ({
       attachDev(device, old) {
         try {
@@ -65,7 +67,9 @@ export const attachMutants: readonly OpsMutant[] = [
     })),
   },
   {
-    id: 'blocks-before-checking', title: 'the device is blocked first, and the domain checked afterwards', breaks: ['C-ATTACH-10'],
+    id: 'blocks-before-checking', title: 'the device is blocked first, and the domain checked afterwards', breaks: [
+      'C-ATTACH-10', 'C-PASID-12', 'C-ATTACH-18', 'C-ROLL-05',
+    ],
     alter: alterPaging((domain, ops) => ({
       attachDev(device, old) {
         try {
@@ -106,11 +110,11 @@ export const attachMutants: readonly OpsMutant[] = [
   },
   {
     id: 'wants-a-detach', title: 'a paging domain cannot follow another one without a block in between', breaks: [
-      'C-ATTACH-17', 'C-DRV-03', 'C-DRV-05', 'C-ATTACH-01', 'C-ATTACH-03', 'C-ATTACH-04', 'C-ATTACH-05',
-      'C-ATTACH-06', 'C-ATTACH-08', 'C-ATTACH-09', 'C-ATTACH-10', 'C-ATTACH-11', 'C-ATTACH-12', 'C-ATTACH-15',
-      'C-BLOCK-09', 'C-BLOCK-10', 'C-DETACH-01', 'C-DETACH-02', 'C-DETACH-03', 'C-OWN-03', 'C-GROUP-01', 'C-ROLL-01',
-      'C-ROLL-02', 'C-ROLL-03', 'C-ROLL-05', 'C-REL-01', 'C-RESET-01', 'C-RESET-02', 'C-RESET-04', 'C-PASID-05',
-      'C-MAP-02', 'C-MAP-07', 'C-MAP-10',
+      'C-ATTACH-17', 'C-DRV-03', 'C-DRV-05', 'C-ATTACH-01', 'C-ATTACH-03', 'C-ATTACH-04', 'C-ATTACH-05', 'C-ATTACH-06',
+      'C-ATTACH-08', 'C-ATTACH-09', 'C-ATTACH-10', 'C-ATTACH-11', 'C-ATTACH-12', 'C-ATTACH-15', 'C-BLOCK-09',
+      'C-BLOCK-10', 'C-DETACH-01', 'C-DETACH-02', 'C-DETACH-03', 'C-OWN-03', 'C-GROUP-01', 'C-ROLL-01', 'C-ROLL-02',
+      'C-ROLL-03', 'C-ROLL-05', 'C-REL-01', 'C-RESET-01', 'C-RESET-02', 'C-RESET-04', 'C-PASID-05', 'C-MAP-02',
+      'C-MAP-07', 'C-MAP-10', 'C-ATTACH-18',
     ],
     alter: (ops, setup) => {
       const on = new Map<Device, Domain>()
@@ -120,6 +124,18 @@ export const attachMutants: readonly OpsMutant[] = [
         }
         on.set(device, domain)
       })(ops, setup)
+    },
+  },
+  {
+    id: 'hitless-claimed', title: 'every switch is declared hitless, and passes through blocked', breaks: [
+      'C-ATTACH-18', 'C-DRV-03', 'C-ATTACH-08', 'C-ATTACH-09', 'C-ATTACH-10', 'C-PASID-12', 'C-ROLL-05',
+    ],
+    alter(ops, setup) {
+      const { formats } = ops.manifest
+      const kinds = [...(ops.manifest.identity.rid ? ['identity'] : []), ...formats]
+      const hitless = kinds.flatMap((from) => kinds.filter((to) => to !== from || from !== 'identity').map((to) => `${from}>${to}`))
+      const broken = beforeEveryAttach((device, _domain, { blockedDomain }, _setup, old) => blockedDomain?.attachDev(device, old))(ops, setup)
+      return { ...broken, manifest: Object.freeze({ ...ops.manifest, hitless }) }
     },
   },
 ]

@@ -47,7 +47,10 @@ export const blockedMutants: readonly OpsMutant[] = [
   {
     id: 'blocked-not-first', title: 'blocked does nothing before another domain was attached', breaks: [
       'C-BLOCK-04', 'C-DRV-05', 'C-ATTACH-04', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-07', 'C-ATTACH-09',
-      'C-ATTACH-10', 'C-BLOCK-01', 'C-BLOCK-02', 'C-BLOCK-03', 'C-BLOCK-05', 'C-BLOCK-11', 'C-ROLL-05', 'C-PASID-13',
+      'C-ATTACH-10', 'C-BLOCK-01', 'C-BLOCK-02', 'C-BLOCK-03', 'C-BLOCK-05', 'C-BLOCK-11', 'C-ROLL-05',
+      'C-PASID-13', 'C-PASID-18', 'C-TLB-02', 'C-FREE-01',
+      'C-PASID-17', 'C-SVA-05',
+      'C-ATTACH-18',
     ],
     alter: (ops, setup) => {
       const known = new Set<Device>()
@@ -69,8 +72,9 @@ export const blockedMutants: readonly OpsMutant[] = [
   },
   {
     id: 'blocked-late', title: 'blocked takes effect with the next attach only', breaks: [
-      'C-BLOCK-06', 'C-DRV-05', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-17', 'C-BLOCK-01', 'C-BLOCK-02',
-      'C-BLOCK-05', 'C-BLOCK-11', 'C-IDENT-05', 'C-OWN-01', 'C-OWN-04', 'C-RESET-01', 'C-RESET-04',
+      'C-BLOCK-06', 'C-DRV-05', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-17', 'C-BLOCK-01', 'C-BLOCK-02', 'C-BLOCK-05',
+      'C-BLOCK-11', 'C-IDENT-05', 'C-OWN-01', 'C-OWN-04', 'C-RESET-01', 'C-RESET-04', 'C-TLB-02', 'C-FREE-01',
+      'C-ATTACH-09', 'C-ATTACH-18', 'C-ROLL-05',
     ],
     alter: alterBlocked(() => ({ attachDev: () => undefined })),
   },
@@ -102,7 +106,8 @@ export const blockedMutants: readonly OpsMutant[] = [
     id: 'blocked-is-bypass', title: 'blocked is what the hardware does with an entry it ignores: it passes through', breaks: [
       'C-BLOCK-11', 'C-DRV-02', 'C-ATTACH-04', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-07', 'C-ATTACH-09',
       'C-ATTACH-10', 'C-ATTACH-17', 'C-BLOCK-01', 'C-BLOCK-02', 'C-BLOCK-03', 'C-BLOCK-04', 'C-BLOCK-05',
-      'C-BLOCK-06', 'C-IDENT-05', 'C-OWN-01', 'C-OWN-04', 'C-ROLL-02', 'C-RESET-01', 'C-PASID-13',
+      'C-BLOCK-06', 'C-IDENT-05', 'C-OWN-01', 'C-OWN-04', 'C-ROLL-02', 'C-RESET-01', 'C-PASID-13', 'C-TLB-02',
+      'C-FREE-03',
     ],
     alter: alterBlocked((_blocked, ops) => ({
       attachDev(device, old) {
@@ -111,7 +116,10 @@ export const blockedMutants: readonly OpsMutant[] = [
     })),
   },
   {
-    id: 'identity-below-1g', title: 'identity is a table of the first GiB', breaks: ['C-IDENT-01'],
+    id: 'identity-below-1g', title: 'identity is a table of the first GiB', breaks: [
+      'C-IDENT-01', 'C-ROLL-05', 'C-ATTACH-10', 'C-ATTACH-18', 'C-ATTACH-04', 'C-ATTACH-05', 'C-ATTACH-06',
+      'C-ATTACH-17', 'C-IDENT-04',
+    ],
     alter: (ops, setup) => {
       const allocate = ops.domainAllocPaging
       if (allocate === undefined) return ops
@@ -142,6 +150,7 @@ export const blockedMutants: readonly OpsMutant[] = [
     id: 'identity-not-first', title: 'identity cannot be the first domain', breaks: [
       'C-IDENT-04', 'C-DRV-03', 'C-DRV-05', 'C-ATTACH-08', 'C-ATTACH-09', 'C-BLOCK-01', 'C-BLOCK-02', 'C-BLOCK-05',
       'C-BLOCK-11', 'C-IDENT-01', 'C-IDENT-05', 'C-GROUP-02', 'C-ROLL-05', 'C-RESV-01', 'C-PASID-12', 'C-PASID-13',
+      'C-ATTACH-10', 'C-TLB-02', 'C-FREE-03',
     ],
     alter: alterIdentity((identity) => ({
       attachDev(device, old) {

@@ -65,14 +65,15 @@ export const lifeMutants: readonly OpsMutant[] = [
   {
     id: 'no-paging-on-pasids', title: 'paging domains cannot be set on PASIDs (as AMD\'s in Linux 7.3)', breaks: [
       'C-DRV-01', 'C-BLOCK-05', 'C-IDENT-06', 'C-OWN-03', 'C-RESET-01', 'C-RESET-02', 'C-PASID-02', 'C-PASID-03',
-      'C-PASID-04', 'C-PASID-05', 'C-PASID-06', 'C-PASID-07', 'C-PASID-08', 'C-PASID-09', 'C-PASID-10', 'C-PASID-11',
-      'C-PASID-12', 'C-PASID-13', 'C-PASID-14', 'C-SVA-02',
+      'C-PASID-04', 'C-PASID-05', 'C-PASID-06', 'C-PASID-07', 'C-PASID-08', 'C-PASID-09', 'C-PASID-10',
+      'C-PASID-11', 'C-PASID-12', 'C-PASID-13', 'C-PASID-14', 'C-SVA-02', 'C-PASID-17', 'C-UNMAP-08', 'C-TLB-02',
+      'C-FREE-01',
     ],
     where: ({ maxPasids }) => maxPasids > 0,
     alter: alterPaging(() => ({ setDevPasid: undefined } as object)),
   },
   {
-    id: 'declares-no-block', title: 'a driver with a blocked domain declares that it has none', breaks: ['C-DRV-02'],
+    id: 'declares-no-block', title: 'a driver with a blocked domain declares that it has none', breaks: ['C-DRV-02', 'C-ATTACH-18'],
     alter: (ops) => ({ ...ops, manifest: Object.freeze({ ...ops.manifest, blocked: { rid: false, pasid: false } }) }),
   },
   {
@@ -92,8 +93,8 @@ export const lifeMutants: readonly OpsMutant[] = [
   {
     id: 'tires', title: 'the fifth attach of a paging domain to a device and all later ones are blocks',
     breaks: [
-      'C-DRV-05', 'C-ATTACH-04', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-08', 'C-ATTACH-09', 'C-ATTACH-12', 'C-ATTACH-17',
-      'C-IDENT-05', 'C-ROLL-03',
+      'C-DRV-05', 'C-ATTACH-04', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-08', 'C-ATTACH-09', 'C-ATTACH-12',
+      'C-ATTACH-17', 'C-IDENT-05', 'C-ROLL-03', 'C-TLB-02',
     ],
     alter: (ops, setup) => {
       const attaches = new Map<Device, number>()

@@ -1,8 +1,12 @@
 // Mutants of mapping, unmapping and flushing.
-import { createGather, gatherReset } from '@iommu/core'
+import { createGather, gatherAdd, gatherReset } from '@iommu/core'
 import type { PagingDomain } from '@iommu/core'
+import { frameOf } from '@iommu/hardware'
 import { alterPaging } from './mutant.js'
 import type { OpsMutant } from './mutant.js'
+
+/** A page that nothing else maps, aligned to every size that is unmapped. */
+const ELSEWHERE = 0x8000_0000n
 
 const smallest = ({ pageSizes }: PagingDomain): bigint => pageSizes & -pageSizes
 
@@ -63,8 +67,8 @@ export const mapMutants: readonly OpsMutant[] = [
     id: 'map-before-attach-lost', title: 'what is mapped before the first attach is forgotten', breaks: [
       'C-MAP-08', 'C-ATTACH-04', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-10', 'C-ATTACH-11', 'C-ATTACH-12',
       'C-ATTACH-17', 'C-BLOCK-05', 'C-BLOCK-06', 'C-IDENT-05', 'C-ROLL-03', 'C-REL-05', 'C-RESV-01', 'C-RESV-02',
-      'C-RESV-03', 'C-RESET-01', 'C-RESET-04', 'C-PASID-03', 'C-PASID-04', 'C-PASID-05', 'C-PASID-06', 'C-PASID-09',
-      'C-PASID-12', 'C-PASID-13', 'C-UNMAP-06', 'C-TLB-01',
+      'C-RESV-03', 'C-RESET-01', 'C-RESET-04', 'C-PASID-03', 'C-PASID-04', 'C-PASID-05', 'C-PASID-06',
+      'C-PASID-09', 'C-PASID-12', 'C-PASID-13', 'C-UNMAP-06', 'C-TLB-01', 'C-PASID-17', 'C-TLB-02',
     ],
     alter: alterPaging((domain) => {
       let attached = false
@@ -79,7 +83,9 @@ export const mapMutants: readonly OpsMutant[] = [
     }),
   },
   {
-    id: 'map-not-synced', title: 'nothing is flushed after a map, although absent entries may be cached', breaks: ['C-MAP-09'], anywhere: true,
+    id: 'map-not-synced', title: 'nothing is flushed after a map, although absent entries may be cached', breaks: [
+      'C-MAP-09', 'C-UNMAP-08', 'C-TLB-02',
+    ], anywhere: true,
     alter: alterPaging(() => ({ iotlbSyncMap: () => undefined })),
   },
   {
@@ -92,7 +98,7 @@ export const mapMutants: readonly OpsMutant[] = [
     })),
   },
   {
-    id: 'unmap-halves', title: 'a part of a large page is unmapped whole, and answered as the part', breaks: ['C-UNMAP-02'],
+    id: 'unmap-halves', title: 'a part of a large page is unmapped whole, and answered as the part', breaks: ['C-UNMAP-02'], anywhere: true,
     alter: alterPaging((domain) => ({
       unmapPages(iova, size, count, gather) {
         const removed = domain.unmapPages(iova, size, count, gather)
@@ -102,7 +108,9 @@ export const mapMutants: readonly OpsMutant[] = [
     })),
   },
   {
-    id: 'unmap-not-flushed', title: 'the sync after an unmap flushes nothing', breaks: ['C-UNMAP-03', 'C-PASID-11', 'C-UNMAP-02', 'C-UNMAP-04', 'C-TLB-01'],
+    id: 'unmap-not-flushed', title: 'the sync after an unmap flushes nothing', breaks: [
+      'C-UNMAP-03', 'C-PASID-11', 'C-UNMAP-02', 'C-UNMAP-04', 'C-TLB-01', 'C-UNMAP-07', 'C-UNMAP-08', 'C-TLB-02',
+    ],
     alter: alterPaging(() => ({ iotlbSync: gatherReset })),
   },
   {
@@ -112,6 +120,45 @@ export const mapMutants: readonly OpsMutant[] = [
         const removed = domain.unmapPages(iova, size, count, gather)
         domain.iotlbSync?.(gather)
         return removed
+      },
+    })),
+  },
+  {
+    id: 'tables-freed-before-flush', title: 'unmap gives table pages back before anything is flushed', breaks: [
+      'C-FREE-02', 'C-UNMAP-04', 'C-UNMAP-07', 'C-UNMAP-08', 'C-TLB-02',
+    ],
+    alter: alterPaging((domain, _ops, device, { machines }) => ({
+      unmapPages(iova, size, count, gather) {
+        const removed = domain.unmapPages(iova, size, count, gather)
+        for (const table of gather.freed.splice(0)) machines[device.unit ?? 0]?.memory.pages.free(frameOf(table))
+        return removed
+      },
+    })),
+  },
+  {
+    id: 'unmap-points-elsewhere', title: 'a page that is unmapped leads to another one for a moment', breaks: [
+      'C-UNMAP-07', 'C-UNMAP-04', 'C-TLB-02',
+    ],
+    alter: alterPaging((domain) => ({
+      unmapPages(iova, size, count, gather) {
+        const removed = domain.unmapPages(iova, size, count, gather)
+        if (removed === 0n) return removed
+        const { mapped } = domain.mapPages(iova, ELSEWHERE, size, 1, { read: true, write: true })
+        if (mapped > 0n) domain.unmapPages(iova, size, 1, gather)
+        return removed
+      },
+    })),
+  },
+  {
+    id: 'flush-before-unmap', title: 'an unmap flushes first, and clears the entries afterwards', breaks: [
+      'C-UNMAP-08', 'C-UNMAP-03', 'C-UNMAP-07', 'C-TLB-02',
+    ],
+    alter: alterPaging((domain) => ({
+      unmapPages(iova, size, count) {
+        const early = createGather()
+        gatherAdd(early, iova, size * BigInt(count), size)
+        domain.iotlbSync?.(early)
+        return domain.unmapPages(iova, size, count, createGather())
       },
     })),
   },

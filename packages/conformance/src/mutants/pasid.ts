@@ -1,6 +1,7 @@
 // Mutants of PASIDs.
 import { IommuError } from '@iommu/core'
 import type { Device, Manifest, PagingDomain } from '@iommu/core'
+import { changed } from '../changed.js'
 import { alterBlocked, alterPaging, beforeEveryAttach } from './mutant.js'
 import type { OpsMutant } from './mutant.js'
 
@@ -13,7 +14,9 @@ const alterSetter = (
 
 export const pasidMutants: readonly OpsMutant[] = [
   {
-    id: 'pasid-through-identity', title: 'a PASID passes through identity while it is set', breaks: ['C-PASID-03', 'C-PASID-04'], where: withPasids,
+    id: 'pasid-through-identity', title: 'a PASID passes through identity while it is set', breaks: [
+      'C-PASID-03', 'C-PASID-04', 'C-TLB-02',
+    ], where: ({ maxPasids, identity }) => maxPasids > 0 && identity.pasid,
     alter: alterSetter((domain, ops) => (device, pasid, old) => {
       ops.identityDomain?.setDevPasid?.(device, pasid, old)
       domain.setDevPasid?.(device, pasid, ops.identityDomain)
@@ -31,7 +34,10 @@ export const pasidMutants: readonly OpsMutant[] = [
     }),
   },
   {
-    id: 'pasid-absent-refused', title: 'blocking a PASID on which nothing is set is refused', breaks: ['C-PASID-06', 'C-PASID-03', 'C-PASID-04', 'C-SVA-04', 'C-ROLL-05'], where: withPasids,
+    id: 'pasid-absent-refused', title: 'blocking a PASID on which nothing is set is refused', breaks: [
+      'C-PASID-06', 'C-PASID-03', 'C-PASID-04', 'C-SVA-04', 'C-ROLL-05', 'C-PASID-17', 'C-PASID-18', 'C-SVA-05',
+      'C-SVA-06', 'C-TLB-02', 'C-FREE-01',
+    ], where: withPasids,
     alter: (ops, setup) => {
       const live = new Set<string>()
       const key = (device: Device, pasid: number): string => `${device.name}/${pasid}`
@@ -61,10 +67,44 @@ export const pasidMutants: readonly OpsMutant[] = [
     }),
   },
   {
-    id: 'rid-kills-pasids', title: 'switching the requester id to translation or identity blocks its PASIDs', breaks: ['C-PASID-12'], where: withPasids,
+    id: 'rid-kills-pasids', title: 'switching the requester id to translation or identity blocks its PASIDs', breaks: [
+      'C-PASID-12', 'C-PASID-18', 'C-ATTACH-10',
+    ], where: withPasids,
     alter: (ops, setup) => beforeEveryAttach((device, domain) => {
       if (domain.kind !== 'blocked') for (const pasid of [5, 7, 0x123]) ops.blockedDomain?.setDevPasid?.(device, pasid, undefined)
     })(ops, setup),
+  },
+  {
+    id: 'rid-blinks-pasids', title: 'switching the requester id blocks its PASIDs for a moment', breaks: ['C-PASID-18', 'C-PASID-12', 'C-BLOCK-05'],
+    where: withPasids,
+    alter(ops, setup) {
+      const live = new Map<Device, Map<number, PagingDomain>>()
+      const traced = alterSetter((domain) => (device, pasid, old) => {
+        domain.setDevPasid?.(device, pasid, old)
+        live.set(device, (live.get(device) ?? new Map<number, PagingDomain>()).set(pasid, domain))
+      })(ops, setup)
+      const cleared = alterBlocked((blocked) => ({
+        setDevPasid(device, pasid, old) {
+          blocked.setDevPasid?.(device, pasid, old)
+          live.get(device)?.delete(pasid)
+        },
+      }))(traced, setup)
+      return beforeEveryAttach((device) => {
+        for (const [pasid, domain] of live.get(device) ?? []) {
+          ops.blockedDomain?.setDevPasid?.(device, pasid, domain)
+          domain.setDevPasid?.(device, pasid, ops.blockedDomain)
+        }
+      })(cleared, setup)
+    },
+  },
+  {
+    id: 'pasid-set-forgotten', title: 'a PASID that has a domain keeps it when another one is set', breaks: [
+      'C-PASID-17', 'C-PASID-03', 'C-PASID-09', 'C-TLB-02', 'C-FREE-01',
+    ],
+    where: withPasids,
+    alter: alterSetter((domain) => (device, pasid, old) => {
+      if (old === undefined || old.kind === 'blocked' || old === domain) domain.setDevPasid?.(device, pasid, old)
+    }),
   },
   {
     id: 'last-pasid-blocks-rid', title: 'removing a PASID blocks the requester id', breaks: ['C-PASID-13', 'C-PASID-05', 'C-PASID-06'], where: withPasids,
@@ -79,14 +119,16 @@ export const pasidMutants: readonly OpsMutant[] = [
     id: 'ats-before-pasid', title: 'ATS is enabled on the endpoint before PASID', breaks: ['C-PASID-15'], where: withPasids,
     alter: (ops, { machines }) => ({
       ...ops,
-      probeFinalize(device) {
+      probeDevice(device) {
         machines[device.unit ?? 0]?.endpoint(device.requesterId).config.enable('ats')
-        ops.probeFinalize?.(device)
+        ops.probeDevice(device)
       },
     }),
   },
   {
-    id: 'sva-not-told', title: 'an SVA domain does not listen to its process', breaks: ['C-SVA-03', 'C-SVA-04'],
+    id: 'sva-not-told', title: 'an SVA domain does not listen to its process', breaks: [
+      'C-SVA-03', 'C-SVA-04', 'C-SVA-05', 'C-SVA-06', 'C-TLB-02',
+    ],
     where: ({ sva }) => sva.pasid,
     alter: (ops) => (ops.domainAllocSva === undefined ? ops : {
       ...ops,
@@ -95,12 +137,68 @@ export const pasidMutants: readonly OpsMutant[] = [
     }),
   },
   {
-    id: 'sva-outlives-process', title: 'an SVA domain goes on after its process has exited', breaks: ['C-SVA-04'],
+    id: 'sva-outlives-process', title: 'an SVA domain goes on after its process has exited', breaks: [
+      'C-SVA-04', 'C-SVA-05', 'C-SVA-06',
+    ],
     where: ({ sva }) => sva.pasid,
     alter: (ops) => (ops.domainAllocSva === undefined ? ops : {
       ...ops,
       domainAllocSva: (device, space) => (ops.domainAllocSva as NonNullable<typeof ops.domainAllocSva>)(device, {
         ...space, subscribe: (listener) => space.subscribe({ invalidate: (start, end) => listener.invalidate(start, end), release: () => undefined }),
+      }),
+    }),
+  },
+  {
+    id: 'sva-exit-as-unmap', title: 'the PASIDs of a process that exits are blocked like any other', breaks: ['C-SVA-06'],
+    where: ({ sva, limits }) => sva.pasid && limits['silent exit'] === undefined,
+    alter(ops) {
+      const allocate = ops.domainAllocSva
+      return allocate === undefined ? ops : {
+        ...ops,
+        domainAllocSva(device, space) {
+          const points: (readonly [Device, number])[] = []
+          const domain = allocate(device, {
+            ...space,
+            subscribe: (listener) => space.subscribe({
+              invalidate: (start, end) => listener.invalidate(start, end),
+              release() {
+                listener.release()
+                for (const [each, pasid] of points) ops.blockedDomain?.setDevPasid?.(each, pasid, domain)
+              },
+            }),
+          })
+          return changed(domain, {
+            setDevPasid(each, pasid, old) {
+              domain.setDevPasid(each, pasid, old)
+              points.push([each, pasid])
+            },
+          })
+        },
+      }
+    },
+  },
+  {
+    id: 'pasids-stay-dead', title: 'PASIDs that were blocked with their requester id do not come back', breaks: ['C-BLOCK-12'],
+    where: ({ maxPasids, pasidsOutliveBlockedRid }) => maxPasids > 0 && !pasidsOutliveBlockedRid,
+    alter: alterBlocked((blocked) => ({
+      attachDev(device, old) {
+        blocked.attachDev(device, old)
+        for (const pasid of [5, 7, 0x123]) blocked.setDevPasid?.(device, pasid, undefined)
+      },
+    })),
+  },
+  {
+    id: 'sva-flushes-beside', title: 'when a process unmaps a page the one behind it is flushed', breaks: [
+      'C-SVA-05', 'C-SVA-03', 'C-TLB-02',
+    ],
+    where: ({ sva }) => sva.pasid,
+    alter: (ops) => (ops.domainAllocSva === undefined ? ops : {
+      ...ops,
+      domainAllocSva: (device, space) => (ops.domainAllocSva as NonNullable<typeof ops.domainAllocSva>)(device, {
+        ...space,
+        subscribe: (listener) => space.subscribe({
+          invalidate: (start, end) => listener.invalidate(end + 1n, end + 1n + (end - start)), release: () => listener.release(),
+        }),
       }),
     }),
   },

@@ -1,7 +1,7 @@
 // The report for people: one line per group when green, a picture when red. Colour is left to the caller.
 import { groupOf } from '../statement.js'
 import type { MutantResult } from '../judge.js'
-import type { Report, Result } from '../run.js'
+import type { Note, Report, Result } from '../run.js'
 
 /** What a piece of text stands for. Colour never carries meaning alone. */
 export type Role = 'title' | 'passed' | 'failed' | 'skipped' | 'note'
@@ -29,6 +29,7 @@ const SUBJECTS: Readonly<Record<string, string>> = {
   UNMAP: 'how mappings go, and when hardware forgets them',
   TLB: 'a flush takes its own domain, and leaves others',
   I2P: 'what a domain says of itself',
+  FREE: 'what is given back, and who may still hold it',
 }
 
 const of = (results: readonly Result[], status: Result['status']): Result[] => results.filter((each) => each.status === status)
@@ -36,11 +37,14 @@ const of = (results: readonly Result[], status: Result['status']): Result[] => r
 const groupLine = (group: string, results: readonly Result[], paint: Paint): string => {
   const failed = of(results, 'failed').length
   const passed = of(results, 'passed').length
-  const skipped = results.length - failed - passed
   const mark = failed > 0 ? paint('failed', '✗') : passed > 0 ? paint('passed', '✓') : paint('skipped', '–')
+  const said = [['not-declared', 'not declared'], ['unavailable', 'unavailable']].flatMap(([status, words]) => {
+    const many = results.filter((each) => each.status === status).length
+    return many > 0 ? [`${many} ${words}`] : []
+  })
   const count = `${passed}${failed > 0 ? `, ${failed} failed` : ''}`
   return `  ${group.padEnd(7)} ${mark} ${count.padStart(5)}  ${SUBJECTS[group] ?? ''}`
-    + (skipped > 0 ? paint('skipped', `  (${skipped} not declared)`) : '')
+    + (said.length > 0 ? paint('skipped', `  (${said.join(', ')})`) : '')
 }
 
 const failure = ({ statement, backend, title, reason }: Result, paint: Paint): string[] => [
@@ -66,13 +70,13 @@ const reasons = (results: readonly Result[], paint: Paint): string[] => {
 const number = (value: number): string => value.toLocaleString('en-US')
 
 /** One driver's part of a report. */
-const driverPart = (driver: string, results: readonly Result[], paint: Paint): string[] => {
+const driverPart = (driver: string, results: readonly Result[], notes: readonly Note[], paint: Paint): string[] => {
   const [first] = results
   const kinds = [...new Set(results.map(({ backend }) => backend))]
   const groups = [...new Set(results.map(({ statement }) => groupOf(statement)))]
   const skipped = reasons(results, paint)
   return [
-    `${paint('title', driver)} · ${first?.profile ?? ''} · on the ${first?.machine ?? ''}, as ${kinds.length} ${kinds.length === 1 ? 'kind' : 'kinds'} of hardware:`,
+    `${paint('title', driver)} · ${first?.profile ?? ''} · on ${first?.machine === 'model' ? 'the model' : first?.machine ?? ''}, as ${kinds.length} ${kinds.length === 1 ? 'kind' : 'kinds'} of hardware:`,
     ...kinds.map((kind) => {
       const here = results.filter(({ backend }) => backend === kind)
       const failed = of(here, 'failed').length
@@ -81,6 +85,7 @@ const driverPart = (driver: string, results: readonly Result[], paint: Paint): s
     '',
     ...groups.map((group) => groupLine(group, results.filter(({ statement }) => groupOf(statement) === group), paint)),
     ...(skipped.length > 0 ? ['', ...skipped] : []),
+    ...(notes.length > 0 ? ['', ...noteLines(notes).map((line) => paint('note', line))] : []),
     ...of(results, 'failed').flatMap((each) => failure(each, paint)),
     '',
   ]
@@ -90,19 +95,39 @@ const driverPart = (driver: string, results: readonly Result[], paint: Paint): s
 export const closingLine = ({ passed, failed, skipped }: { readonly passed: number; readonly failed: number; readonly skipped: number }): string =>
   `${passed} passed, ${failed} failed, ${skipped} skipped`
 
-export const renderText = ({ totals, results }: Report, paint: Paint = plain): string => [
-  ...[...new Set(results.map(({ driver }) => driver))].flatMap((driver) =>
-    driverPart(driver, results.filter((each) => each.driver === driver), paint)),
-  paint('note', `${number(totals.transitions)} transitions, ${number(totals.stores)} stores watched`),
-  closingLine(totals),
+/** What was looked at, and by what means: counted, never estimated. */
+const countLines = ({ totals: { stores, transitions, failuresInjected, adversary }, results }: Report): string[] => {
+  const { changes, copies, looks, invalidations: { needed, tooWide, needless, mandated } } = adversary
+  return [
+    `${number(new Set(results.map(({ statement }) => statement)).size)} statements, ${number(transitions)} transitions, ${number(stores)} stores watched, ${number(failuresInjected)} failures injected`,
+    ...(changes === 0 ? [] : [
+      `against hardware that may look after every step: ${number(changes)} changes, ${number(looks)} looks, ${number(copies)} copies explored`,
+      `invalidations: ${number(needed)} needed (${number(tooWide)} of them wider than needed), ${number(needless)} needless, ${number(mandated)} mandated`,
+    ]),
+  ]
+}
+
+/** Findings that are no failures, each sentence once, with the kinds of hardware that it is about. */
+const noteLines = (notes: readonly Note[]): string[] => {
+  const kinds = new Map<string, string[]>()
+  for (const { says, backend } of notes) kinds.set(says, [...(kinds.get(says) ?? []), backend])
+  return [...kinds].map(([says, backends]) => `  · ${backends.join(', ')}: ${says}`)
+}
+
+export const renderText = (report: Report, paint: Paint = plain): string => [
+  ...[...new Set(report.results.map(({ driver }) => driver))].flatMap((driver) =>
+    driverPart(driver, report.results.filter((each) => each.driver === driver), report.notes.filter((each) => each.driver === driver), paint)),
+  ...countLines(report).map((line) => paint('note', line)),
+  closingLine(report.totals),
   '',
 ].join('\n')
 
 /** The table of mutants: which statement caught each, and how. */
 export const renderMutants = (results: readonly MutantResult[], paint: Paint = plain): string => {
   const width = Math.max(...results.map(({ id }) => id.length))
-  const line = ({ id, title, breaks, caughtBy, caught }: MutantResult): string[] => {
+  const line = ({ id, title, breaks, caughtBy, caught, harmless }: MutantResult): string[] => {
     const [first] = breaks as [string]
+    if (harmless !== undefined && caught) return [`  – ${id.padEnd(width)}  no mistake here: ${harmless}`, paint('note', `    ${title}`)]
     const why = caughtBy.find(({ statement }) => statement === first)
     const others = caughtBy.length - (why === undefined ? 0 : 1)
     const head = `  ${caught ? paint('passed', '✓') : paint('failed', '✗')} ${id.padEnd(width)}  ${first}${others > 0 ? ` and ${others} more` : ''}`
@@ -122,3 +147,20 @@ export const renderMutants = (results: readonly MutantResult[], paint: Paint = p
     '',
   ].join('\n')
 }
+
+/** One line for each deviation of a profile: what is done, the statement that it breaks, and what was observed; then where it is from. */
+export const renderDeviations = ({ totals, results }: Report, paint: Paint = plain): string => [
+  ...[...new Set(results.map(({ driver }) => driver))].flatMap((driver) => {
+    const here = results.filter((each) => each.driver === driver)
+    return [
+      `${paint('title', driver)} · ${here[0]?.profile ?? ''} · what is done otherwise than the contract says:`,
+      ...here.flatMap(({ backend, statement, status, reason = '', deviation }) => [
+        `  ${status === 'passed' ? paint('passed', '✓') : paint('failed', '✗')} ${deviation?.does ?? ''} → ${paint('title', statement)} on ${backend}: ${reason}`,
+        paint('note', `    ${deviation?.source ?? ''}`),
+      ]),
+      '',
+    ]
+  }),
+  `${totals.passed} as described, ${totals.failed} not`,
+  '',
+].join('\n')

@@ -1,9 +1,12 @@
 // ATTACH: what setting a domain on a requester id means.
 import type { Domain, IommuErrorCode } from '@iommu/core'
-import { outcomeOf, refuses, same, check, succeeds, fail } from '../check.js'
+import { changesOf, hasAdversary, none } from '../adversary/judge.js'
+import { notDeclared, outcomeOf, refuses, same, check, succeeds, fail } from '../check.js'
+import { declaredFormats } from '../formats.js'
 import type { Bench } from '../bench.js'
-import { allStates, blockedState, identityState, MAPPED, pagingState, PROBED, someStates, UNMAPPED } from '../states.js'
+import { allStates, pagingState, someStates, staticStates } from '../states.js'
 import type { State } from '../states.js'
+import { withOneTranslation } from '../statement.js'
 import type { Case, Statement } from '../statement.js'
 import { watchSwitch } from '../window.js'
 
@@ -15,7 +18,7 @@ const attachCalls = (bench: Bench): typeof bench.trace.calls => bench.trace.call
 /** Sets a state on a device through the driver, and checks every probed address. */
 const put = (bench: Bench, state: State, old: Domain | undefined): void => {
   state.domain.attachDev?.(bench.device, old)
-  for (const address of PROBED) bench.expect(`on ${state.name}`, { device: bench.device }, address, state.expected(address))
+  for (const address of bench.addresses.probed) bench.expect(`on ${state.name}`, { device: bench.device }, address, state.expected(address))
 }
 
 /** Every ordered pair of different states, each on a fresh attach of the first. */
@@ -30,7 +33,7 @@ const eachPair = (
     for (const to of states) {
       if (from === to) continue
       from.domain.attachDev?.(bench.device, old)
-      for (const address of PROBED) bench.dma({ device: bench.device }, address)
+      for (const address of bench.addresses.probed) bench.dma({ device: bench.device }, address)
       look(bench, from, to)
       old = to.domain
     }
@@ -48,6 +51,9 @@ const heal = (bench: Bench): void => {
   bench.machine.fail.queueError(undefined)
   bench.machine.fail.completions('prompt')
 }
+
+/** Blocked alone cannot fail. */
+const canFail = (states: readonly State[]): boolean => states.some(({ kind }) => kind !== 'blocked')
 
 /** A domain that the device must refuse softly: of a stranger, or of a unit that can do more. */
 const incompatible = (t: Case): { bench: Bench; domain: Domain; why: string }[] => {
@@ -134,18 +140,20 @@ export const attachStatements: readonly Statement[] = [
     run(t) {
       eachPair(t, allStates, (bench, from, to) => {
         to.domain.attachDev?.(bench.device, from.domain)
-        for (const address of PROBED) bench.expect(`${from.name} to ${to.name}`, { device: bench.device }, address, to.expected(address))
+        for (const address of bench.addresses.probed) bench.expect(`${from.name} to ${to.name}`, { device: bench.device }, address, to.expected(address))
       })
+      if (hasAdversary(t)) none(changesOf(t, ['requester id']), ['after'])
     },
   },
   {
     id: 'C-ATTACH-06', obliges: 'driver', source: 'iommu.c __iommu_group_set_domain_internal',
     says: 'during a switch DMA sees the old domain, the new one or a fault, and nothing else',
     run(t) {
+      if (hasAdversary(t)) return none(changesOf(t, ['requester id']), ['during'])
       eachPair(t, someStates, (bench, from, to) => {
         const what = `${from.name} to ${to.name}`
         watchSwitch(bench, what, { device: bench.device }, () => to.domain.attachDev?.(bench.device, from.domain))
-        for (const address of PROBED) bench.expect(`${what}, DMA all the time`, { device: bench.device }, address, to.expected(address))
+        for (const address of bench.addresses.probed) bench.expect(`${what}, DMA all the time`, { device: bench.device }, address, to.expected(address))
       })
     },
   },
@@ -154,8 +162,9 @@ export const attachStatements: readonly Statement[] = [
     says: 'an incompatible domain is refused with EINVAL, and nothing is logged',
     run(t) {
       for (const { bench, domain, why } of incompatible(t)) {
-        put(bench, blockedState(bench), undefined)
-        refuses(why, 'EINVAL', () => domain.attachDev?.(bench.device, bench.blocked))
+        const [old] = staticStates(bench, 'rid')
+        if (old !== undefined) put(bench, old, undefined)
+        refuses(why, 'EINVAL', () => domain.attachDev?.(bench.device, old?.domain))
         same(`warnings about ${why}`, bench.warnings.length, 0)
       }
     },
@@ -163,6 +172,7 @@ export const attachStatements: readonly Statement[] = [
   {
     id: 'C-ATTACH-08', obliges: 'driver', source: 'iommu.h attach_dev',
     says: 'attach refuses with EINVAL, ENOMEM, ENOSPC, EBUSY or ENODEV only',
+    unless: (_manifest, { attachCannotFail }) => (attachCannotFail === undefined ? undefined : `not declared: an attach that can fail: ${attachCannotFail}`),
     run(t) {
       const bench = t.bench()
       bench.probe(bench.device)
@@ -179,12 +189,14 @@ export const attachStatements: readonly Statement[] = [
           refused.add(code)
         }
       })
+      if (!canFail(states)) return notDeclared('a domain whose attach can fail')
       check(refused.size > 1, 'nothing was refused: the failures did not reach the driver')
     },
   },
   {
     id: 'C-ATTACH-09', obliges: 'driver', source: 's390-iommu.c s390_iommu_attach_device',
     says: 'after a failed attach the hardware is on the old domain or blocked, never on the new one or on identity',
+    unless: (_manifest, { attachCannotFail }) => (attachCannotFail === undefined ? undefined : `not declared: an attach that can fail: ${attachCannotFail}`),
     run(t) {
       const bench = t.bench()
       bench.probe(bench.device)
@@ -196,13 +208,13 @@ export const attachStatements: readonly Statement[] = [
           // A unit that never completes is slow to wait for, and the same for every pair.
           for (const inject of failed < 40 ? failures(bench) : failures(bench).slice(0, -1)) {
             from.domain.attachDev?.(bench.device, undefined)
-            for (const address of PROBED) bench.dma({ device: bench.device }, address)
+            for (const address of bench.addresses.probed) bench.dma({ device: bench.device }, address)
             inject()
             const code = outcomeOf(() => to.domain.attachDev?.(bench.device, from.domain))
             heal(bench)
             if (code === 'ok') continue
             failed++
-            for (const address of PROBED) {
+            for (const address of bench.addresses.probed) {
               const answers = bench.answers({ device: bench.device }, address)
               check(answers.every((each) => each === 'blocked' || each === from.expected(address)),
                 `${from.name} to ${to.name} failed with ${code}: 0x${address.toString(16)} may meet ${answers.map(String).join(', ')}`)
@@ -210,6 +222,7 @@ export const attachStatements: readonly Statement[] = [
           }
         }
       }
+      if (!canFail(states)) return notDeclared('a domain whose attach can fail')
       check(failed > 0, 'no attach failed: the failures did not reach the driver')
     },
   },
@@ -218,7 +231,7 @@ export const attachStatements: readonly Statement[] = [
     says: 'after EINVAL the tables are bit for bit what they were',
     run(t) {
       for (const { bench, domain, why } of incompatible(t)) {
-        for (const old of [blockedState(bench), pagingState(bench, bench.device, 0)]) {
+        for (const old of [...staticStates(bench, 'rid'), pagingState(bench, bench.device, 0)]) {
           old.domain.attachDev?.(bench.device, undefined)
           const stored = new Map<bigint, bigint>()
           const stop = bench.machine.observe((event) => {
@@ -231,7 +244,7 @@ export const attachStatements: readonly Statement[] = [
           for (const [at, before] of stored) {
             check(bench.machine.memory.load64(at) === before, `${why}: the word at 0x${at.toString(16)} changed`)
           }
-          for (const address of PROBED) bench.expect(`${why} refused on ${old.name}`, { device: bench.device }, address, old.expected(address))
+          for (const address of bench.addresses.probed) bench.expect(`${why} refused on ${old.name}`, { device: bench.device }, address, old.expected(address))
         }
       }
     },
@@ -242,13 +255,13 @@ export const attachStatements: readonly Statement[] = [
     run(t) {
       const bench = t.bench()
       bench.probe(...bench.devices)
-      for (const format of t.manifest.formats) {
+      for (const format of declaredFormats(t)) {
         const { domain, expected } = pagingState(bench, bench.device, 0, format)
         for (const device of bench.devices) domain.attachDev(device, undefined)
-        bench.map(domain, UNMAPPED, 0x90_0000n)
+        bench.map(domain, bench.addresses.unmapped, 0x90_0000n)
         for (const device of bench.devices) {
-          for (const address of MAPPED) bench.expect(`shared ${format}`, { device }, address, expected(address))
-          bench.expect(`shared ${format}, mapped later`, { device }, UNMAPPED, 0x90_0000n)
+          for (const address of bench.addresses.mapped) bench.expect(`shared ${format}`, { device }, address, expected(address))
+          bench.expect(`shared ${format}, mapped later`, { device }, bench.addresses.unmapped, 0x90_0000n)
         }
       }
     },
@@ -256,22 +269,23 @@ export const attachStatements: readonly Statement[] = [
   {
     id: 'C-ATTACH-12', obliges: 'driver', source: 'iommu.c iommu_deinit_device',
     says: 'moving one device off a shared domain does not disturb the others, at any step',
+    unless: withOneTranslation,
     run(t) {
       const bench = t.bench()
       bench.probe(...bench.devices)
       const [one, other] = bench.devices as [typeof bench.device, typeof bench.device]
-      const targets = [blockedState(bench), ...(t.manifest.identity.rid ? [identityState(bench)] : [])]
-      for (const format of t.manifest.formats) {
+      const targets = staticStates(bench, 'rid')
+      for (const format of declaredFormats(t)) {
         for (const target of [...targets, pagingState(bench, one, 1, format)]) {
           const shared = pagingState(bench, one, 0, format)
           for (const device of [one, other]) shared.domain.attachDev(device, undefined)
           const undisturbed = (): void => {
-            for (const address of PROBED) bench.expect(`left behind on ${shared.name}`, { device: other }, address, shared.expected(address))
+            for (const address of bench.addresses.probed) bench.expect(`left behind on ${shared.name}`, { device: other }, address, shared.expected(address))
           }
           bench.watch(() => target.domain.attachDev?.(one, shared.domain), undisturbed)
           undisturbed()
-          bench.unmap(shared.domain, MAPPED[0])
-          bench.expect('unmapped for the one that stayed', { device: other }, MAPPED[0], 'blocked')
+          bench.unmap(shared.domain, bench.addresses.mapped[0])
+          bench.expect('unmapped for the one that stayed', { device: other }, bench.addresses.mapped[0], 'blocked')
         }
       }
     },
@@ -285,7 +299,7 @@ export const attachStatements: readonly Statement[] = [
       bench.core.probeDevice(bench.device)
       other.core.probeDevice(other.device)
       const strange = other.core.allocPaging(other.device)
-      for (const domain of [strange, other.blocked]) {
+      for (const domain of [strange, ...(other.ops.blockedDomain === undefined ? [] : [other.ops.blockedDomain])]) {
         bench.trace.clear()
         refuses('attachDevice', 'EINVAL', () => bench.core.attachDevice(domain, bench.device))
         refuses('replaceGroup', 'EINVAL', () => bench.core.replaceGroup(domain, bench.core.group(bench.device)))
@@ -345,10 +359,24 @@ export const attachStatements: readonly Statement[] = [
         seed = (seed * 1103515245 + 12345) % 0x8000_0000
         const state = states[(seed >> 8) % states.length] ?? fail('no states')
         succeeds(`step ${step}: ${state.name}`, () => put(bench, state, old))
-        for (const address of PROBED) bench.dma({ device: bench.device }, address)
+        for (const address of bench.addresses.probed) bench.dma({ device: bench.device }, address)
         old = state.domain
       }
     },
   },
+  {
+    id: 'C-ATTACH-18', obliges: 'driver', source: 'the manifest; arm-smmu-v3.c arm_smmu_write_entry', needs: 'adversary',
+    says: 'during a switch that is declared hitless DMA sees the old domain or the new one, and never a fault',
+    unless: ({ hitless }) => (hitless.length === 0 ? 'not declared: hitless switches' : undefined),
+    run(t) {
+      const changes = changesOf(t, ['requester id'])
+      for (const pair of t.manifest.hitless) {
+        const declared = changes.filter((each) => each.pair === pair)
+        check(declared.length > 0, `${pair} is declared hitless, and is no switch of this backend`)
+        const [broken] = declared.filter(({ interrupted }) => interrupted)
+        check(broken === undefined, `${broken?.what ?? ''}: declared hitless, and blocked in between`)
+      }
+      none(changes.filter(({ pair }) => pair !== undefined && t.manifest.hitless.includes(pair)), ['during'])
+    },
+  },
 ]
-

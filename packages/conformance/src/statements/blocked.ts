@@ -1,9 +1,10 @@
 // BLOCK: the static domain in which everything faults, and the empty domain that stands in for it.
 import type { IommuOps } from '@iommu/core'
+import { declaredFormats } from '../formats.js'
 import { check, outcomeOf, refuses, same, succeeds } from '../check.js'
 import { PAGE, probeAddresses } from '../bench.js'
-import { allStates, blockedState, MAPPED, pagingState, PROBED, someStates } from '../states.js'
-import { withoutPasids } from '../statement.js'
+import { allStates, blockedState, isOverPasids, pagingState, ridOverPasids, someStates } from '../states.js'
+import { withoutBlockedDomain, withoutPasids } from '../statement.js'
 import type { Statement } from '../statement.js'
 
 /** The driver without its static blocked domain. */
@@ -16,6 +17,7 @@ export const blockedStatements: readonly Statement[] = [
   {
     id: 'C-BLOCK-01', obliges: 'driver', source: 'iommu.h blocked_domain',
     says: 'blocked can be attached from every state, whatever fails',
+    unless: withoutBlockedDomain,
     run(t) {
       const bench = t.bench({ devices: [{ requesterId: 0x20, ats: true, endpoint: { pasidWidth: 20, atsQueueDepth: 0 } }] })
       bench.probe(bench.device)
@@ -36,7 +38,7 @@ export const blockedStatements: readonly Statement[] = [
           fail.completions('prompt')
           fail.deviceTlb(0x20, 'answers')
           same(`blocked after ${state.name}`, code, 'ok')
-          const { outcome } = bench.machine.walk({ source: 0x20, kind: 'untranslated', address: MAPPED[0], access: 'read' })
+          const { outcome } = bench.machine.walk({ source: 0x20, kind: 'untranslated', address: bench.addresses.mapped[0], access: 'read' })
           same(`the tables after blocked after ${state.name}`, outcome.result, 'blocked')
         }
       }
@@ -45,15 +47,16 @@ export const blockedStatements: readonly Statement[] = [
   {
     id: 'C-BLOCK-02', obliges: 'driver', source: 'riscv, s390, amd and intel blocking ops',
     says: 'on blocked every read and write faults, wherever it goes and whatever was mapped before',
+    unless: withoutBlockedDomain,
     run(t) {
       const bench = t.bench()
       bench.probe(bench.device)
       for (const state of allStates(bench, bench.device)) {
         state.domain.attachDev?.(bench.device, undefined)
-        for (const address of [...PROBED, ...probeAddresses(t.backend)]) bench.dma({ device: bench.device }, address)
+        for (const address of [...bench.addresses.probed, ...probeAddresses(t.backend)]) bench.dma({ device: bench.device }, address)
         bench.blocked.attachDev?.(bench.device, state.domain)
         bench.expectBlocked(`blocked after ${state.name}`, { device: bench.device })
-        for (const address of PROBED) bench.expect(`blocked after ${state.name}`, { device: bench.device }, address, 'blocked', 'write')
+        for (const address of bench.addresses.probed) bench.expect(`blocked after ${state.name}`, { device: bench.device }, address, 'blocked', 'write')
       }
     },
   },
@@ -92,11 +95,11 @@ export const blockedStatements: readonly Statement[] = [
       bench.probe(bench.device)
       const alive = pagingState(bench, bench.device, 9, undefined, true)
       const point = { device: bench.device, pasid: 5 }
-      for (const state of allStates(bench, bench.device)) {
+      for (const state of allStates(bench, bench.device).filter(({ kind }) => isOverPasids(t.manifest, kind))) {
         state.domain.attachDev?.(bench.device, undefined)
         alive.domain.setDevPasid?.(bench.device, 5, undefined)
         const undisturbed = (): void => {
-          for (const address of PROBED) bench.expect('PASID under a blocked requester id', point, address, alive.expected(address))
+          for (const address of bench.addresses.probed) bench.expect('PASID under a blocked requester id', point, address, alive.expected(address))
         }
         bench.watch(() => bench.blocked.attachDev?.(bench.device, state.domain), undisturbed)
         undisturbed()
@@ -107,8 +110,9 @@ export const blockedStatements: readonly Statement[] = [
   {
     id: 'C-BLOCK-06', obliges: 'driver', source: 'iommu.c __iommu_device_set_domain',
     says: 'after blocked returns the old domain may be freed at once: nothing reads or writes its tables any more',
+    unless: withoutBlockedDomain,
     run(t) {
-      for (const format of t.manifest.formats) {
+      for (const format of declaredFormats(t)) {
         const bench = t.bench()
         bench.probe(bench.device)
         const freed = new Set<number>()
@@ -119,15 +123,15 @@ export const blockedStatements: readonly Statement[] = [
         })
         const state = pagingState(bench, bench.device, 0, format)
         state.domain.attachDev(bench.device, undefined)
-        for (const address of PROBED) bench.dma({ device: bench.device }, address)
+        for (const address of bench.addresses.probed) bench.dma({ device: bench.device }, address)
         bench.blocked.attachDev?.(bench.device, state.domain)
         state.domain.free()
         check(freed.size > 0, 'free gave no table back')
         // The pages still hold the old tables: a walk that went there would find the old translation.
-        for (const address of PROBED) bench.expect(`after ${state.name} was freed`, { device: bench.device }, address, 'blocked')
+        for (const address of bench.addresses.probed) bench.expect(`after ${state.name} was freed`, { device: bench.device }, address, 'blocked')
         const next = pagingState(bench, bench.device, 1, format)
         next.domain.attachDev(bench.device, bench.blocked)
-        for (const address of PROBED) bench.expect(`${format} in reused pages`, { device: bench.device }, address, next.expected(address))
+        for (const address of bench.addresses.probed) bench.expect(`${format} in reused pages`, { device: bench.device }, address, next.expected(address))
       }
     },
   },
@@ -138,7 +142,7 @@ export const blockedStatements: readonly Statement[] = [
       const bench = t.bench()
       bench.core.probeDevice(bench.device)
       bench.trace.clear()
-      same('iovaToPhys', bench.core.iovaToPhys(bench.blocked, MAPPED[0]), undefined)
+      same('iovaToPhys', bench.core.iovaToPhys(bench.blocked, bench.addresses.mapped[0]), undefined)
       same('driver calls', bench.trace.calls.length, 0)
     },
   },
@@ -149,8 +153,8 @@ export const blockedStatements: readonly Statement[] = [
       const bench = t.bench()
       bench.core.probeDevice(bench.device)
       check(!('mapPages' in bench.blocked) && !('unmapPages' in bench.blocked), 'the blocked domain has map or unmap')
-      refuses('map', 'EINVAL', () => bench.core.map(bench.blocked, MAPPED[0], 0n, PAGE, { read: true, write: true }))
-      same('unmap', bench.core.unmap(bench.blocked, MAPPED[0], PAGE), 0n)
+      refuses('map', 'EINVAL', () => bench.core.map(bench.blocked, bench.addresses.mapped[0], 0n, PAGE, { read: true, write: true }))
+      same('unmap', bench.core.unmap(bench.blocked, bench.addresses.mapped[0], PAGE), 0n)
     },
   },
   {
@@ -179,7 +183,7 @@ export const blockedStatements: readonly Statement[] = [
     run(t) {
       const bench = t.bench()
       bench.probe(bench.device)
-      for (const format of t.manifest.formats) {
+      for (const format of declaredFormats(t)) {
         bench.paging(bench.device, format).attachDev(bench.device, undefined)
         bench.expectBlocked(`an empty ${format} domain`, { device: bench.device })
       }
@@ -188,15 +192,39 @@ export const blockedStatements: readonly Statement[] = [
   {
     id: 'C-BLOCK-11', obliges: 'driver', source: 'the thread of May 2022: blocking or identity, the trick is knowing which',
     says: 'the entry of a blocked device is one that hardware reads as a block, not as a pass-through',
+    unless: withoutBlockedDomain,
     run(t) {
       const bench = t.bench()
       bench.probe(bench.device)
       for (const state of [blockedState(bench), ...allStates(bench, bench.device)]) {
         state.domain.attachDev?.(bench.device, undefined)
         bench.blocked.attachDev?.(bench.device, state.domain)
-        const { outcome, steps } = bench.machine.walk({ source: bench.device.requesterId, kind: 'untranslated', address: MAPPED[1], access: 'write' })
+        const { outcome, steps } = bench.machine.walk({ source: bench.device.requesterId, kind: 'untranslated', address: bench.addresses.mapped[1], access: 'write' })
         check(steps.length > 0, 'hardware reads no entry at all: translation is off')
         same(`the tables after ${state.name}`, outcome.result, 'blocked')
+      }
+    },
+  },
+  {
+    id: 'C-BLOCK-12', obliges: 'driver', source: 'amd/iommu.c detach_device; arm-smmu-v3.c arm_smmu_attach_dev',
+    says: 'where PASIDs do not outlive a blocked requester id they are blocked with it, and the next domain that has room for them brings them back',
+    unless: (manifest) => withoutPasids(manifest)
+      ?? (manifest.pasidsOutliveBlockedRid ? 'the backend declares PASIDs under a blocked requester id' : undefined),
+    run(t) {
+      const bench = t.bench()
+      bench.probe(bench.device)
+      const under = ridOverPasids(bench, bench.device, 0)
+      under.domain.attachDev?.(bench.device, undefined)
+      const alive = pagingState(bench, bench.device, 9, undefined, true)
+      const point = { device: bench.device, pasid: 5 }
+      alive.domain.setDevPasid?.(bench.device, 5, undefined)
+      for (let round = 0; round < 2; round++) {
+        for (const address of bench.addresses.probed) bench.dma(point, address)
+        bench.blocked.attachDev?.(bench.device, under.domain)
+        bench.expectBlocked('the requester id', { device: bench.device })
+        bench.expectBlocked('its PASID', point)
+        under.domain.attachDev?.(bench.device, bench.blocked)
+        for (const address of bench.addresses.probed) bench.expect('a PASID that came back', point, address, alive.expected(address))
       }
     },
   },

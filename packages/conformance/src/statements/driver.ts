@@ -1,11 +1,11 @@
 // DRV: what makes a driver a modern one, and the manifest's truth.
 import { CONTRACT } from '@iommu/core'
 import type { Domain } from '@iommu/core'
-import { check, same } from '../check.js'
+import { check, refuses, same } from '../check.js'
 import type { Bench } from '../bench.js'
-import { allStates, PROBED, someStates } from '../states.js'
+import { allStates, formatsFor, someStates } from '../states.js'
 import type { State } from '../states.js'
-import { withoutPasids } from '../statement.js'
+import { withoutBlock, withoutPasids } from '../statement.js'
 import type { Statement } from '../statement.js'
 
 export const driverStatements: readonly Statement[] = [
@@ -20,14 +20,19 @@ export const driverStatements: readonly Statement[] = [
       same('default domain', ops.defaultDomain, undefined)
       check(!Object.keys(ops).some((name) => /^detach/i.test(name)), 'the driver has a detach op')
       check(ops.blockedDomain?.setDevPasid !== undefined, 'blocked has no setDevPasid')
-      for (const format of t.manifest.formats) {
+      const onPasids = formatsFor(t.manifest, 'pasid')
+      for (const format of onPasids) {
         check(bench.paging(bench.device, format, true).setDevPasid !== undefined, `${format} domains have no setDevPasid`)
+      }
+      for (const format of t.manifest.formats.filter((each) => !onPasids.includes(each))) {
+        refuses(`a ${format} domain for PASIDs`, 'EOPNOTSUPP', () => ops.domainAllocPaging?.(bench.device, { format, pasid: true }))
       }
     },
   },
   {
     id: 'C-DRV-02', obliges: 'driver', source: 'the thread of May 2022',
     says: 'a driver that VFIO can use blocks: by a blocked domain of its own, or by an empty paging domain',
+    unless: withoutBlock,
     run(t) {
       const bench = t.bench()
       const { core, device, ops } = bench
@@ -62,8 +67,8 @@ export const driverStatements: readonly Statement[] = [
     run(t) {
       const bench = t.bench()
       const point = { device: bench.device }
-      const before = PROBED.map((address) => bench.answer(point, address))
-      const look = (): void => PROBED.forEach((address, index) => {
+      const before = bench.addresses.probed.map((address) => bench.answer(point, address))
+      const look = (): void => bench.addresses.probed.forEach((address, index) => {
         const allowed = ['blocked', before[index]]
         check(bench.answers(point, address).every((each) => allowed.includes(each)), 'probing opened a device')
       })
@@ -89,7 +94,7 @@ export const driverStatements: readonly Statement[] = [
           for (const { domain } of history(states)) domain.attachDev?.(bench.device, undefined)
           const final = states[last]
           final?.domain.attachDev?.(bench.device, undefined)
-          return PROBED.map((address) => {
+          return bench.addresses.probed.map((address) => {
             const { steps } = bench.machine.walk({ source: bench.device.requesterId, kind: 'untranslated', address, access: 'read' })
             return `${String(bench.answer({ device: bench.device }, address))} by ${steps.map(({ entry }) => entry).join(' ')}`
           }).join('; ')

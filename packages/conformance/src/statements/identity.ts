@@ -1,7 +1,7 @@
 // IDENT: the domain in which every address is itself.
 import { check, refuses, same, succeeds } from '../check.js'
 import { probeAddresses } from '../bench.js'
-import { allStates, pagingState, PROBED } from '../states.js'
+import { allStates, pagingState } from '../states.js'
 import { withoutPasids } from '../statement.js'
 import type { Statement } from '../statement.js'
 
@@ -60,7 +60,7 @@ export const identityStatements: readonly Statement[] = [
       bench.probe(bench.device)
       succeeds('identity first', () => bench.identity.attachDev?.(bench.device, undefined))
       succeeds('identity over itself', () => bench.identity.attachDev?.(bench.device, bench.identity))
-      for (const address of PROBED) bench.expect('identity', { device: bench.device }, address, address)
+      for (const address of bench.addresses.probed) bench.expect('identity', { device: bench.device }, address, address)
     },
   },
   {
@@ -72,9 +72,9 @@ export const identityStatements: readonly Statement[] = [
       bench.probe(bench.device)
       for (const state of allStates(bench, bench.device).filter(({ name }) => name !== 'identity')) {
         bench.identity.attachDev?.(bench.device, undefined)
-        for (const address of PROBED) bench.dma({ device: bench.device }, address)
+        for (const address of bench.addresses.probed) bench.dma({ device: bench.device }, address)
         state.domain.attachDev?.(bench.device, bench.identity)
-        for (const address of PROBED) bench.expect(`identity to ${state.name}`, { device: bench.device }, address, state.expected(address))
+        for (const address of bench.addresses.probed) bench.expect(`identity to ${state.name}`, { device: bench.device }, address, state.expected(address))
       }
     },
   },

@@ -4,6 +4,7 @@ import { attachStatements } from './attach.js'
 import { blockedStatements } from './blocked.js'
 import { detachStatements } from './detach.js'
 import { driverStatements } from './driver.js'
+import { freeStatements } from './free.js'
 import { groupStatements } from './groups.js'
 import { identityStatements } from './identity.js'
 import { mapStatements } from './map.js'
@@ -32,4 +33,5 @@ export const allStatements: readonly Statement[] = [
   ...svaStatements,
   ...mapStatements,
   ...unmapStatements,
+  ...freeStatements,
 ]

@@ -2,13 +2,15 @@
 import { check, refuses, same, succeeds } from '../check.js'
 import { READ_WRITE } from '../bench.js'
 import { withoutBlocked } from './blocked.js'
-import { withoutPasids } from '../statement.js'
+import { pasidRequest } from '../states.js'
+import { withoutBlock, withoutPasids } from '../statement.js'
 import type { Statement } from '../statement.js'
 
 export const ownershipStatements: readonly Statement[] = [
   {
     id: 'C-OWN-01', obliges: 'core', source: 'iommu.c __iommu_take_dma_ownership',
     says: 'a claim has blocked the group when it returns',
+    unless: withoutBlock,
     run(t) {
       const bench = t.bench()
       const { core, device } = bench
@@ -24,6 +26,7 @@ export const ownershipStatements: readonly Statement[] = [
   {
     id: 'C-OWN-02', obliges: 'core', source: 'iommu.c iommu_group_claim_dma_owner, iommu_device_claim_dma_owner',
     says: 'group claims are exclusive, device claims are shared by one owner, and no owner is nobody',
+    unless: withoutBlock,
     run(t) {
       const bench = t.bench()
       const { core, device } = bench
@@ -47,6 +50,7 @@ export const ownershipStatements: readonly Statement[] = [
   {
     id: 'C-OWN-03', obliges: 'core', source: 'iommu.c __iommu_take_dma_ownership',
     says: 'a claim is refused with EBUSY while the group is off its default domain or has PASIDs',
+    unless: withoutBlock,
     run(t) {
       const bench = t.bench()
       const { core, device } = bench
@@ -57,7 +61,7 @@ export const ownershipStatements: readonly Statement[] = [
       refuses('claim off the default domain', 'EBUSY', () => core.claimGroup(group, {}))
       core.detachGroup(group)
       if (withoutPasids(t.manifest) === undefined) {
-        const onPasid = core.allocPaging(device, { pasid: true })
+        const onPasid = core.allocPaging(device, pasidRequest(t.manifest))
         core.attachPasid(onPasid, device, 5)
         refuses('claim with a live PASID', 'EBUSY', () => core.claimGroup(group, {}))
         core.detachPasid(onPasid, device, 5)
@@ -68,6 +72,7 @@ export const ownershipStatements: readonly Statement[] = [
   {
     id: 'C-OWN-04', obliges: 'core', source: 'iommu.c __iommu_release_dma_ownership',
     says: 'the last release returns to the default domain, with its mappings intact',
+    unless: withoutBlock,
     run(t) {
       const bench = t.bench()
       const { core, device } = bench
@@ -86,6 +91,7 @@ export const ownershipStatements: readonly Statement[] = [
   {
     id: 'C-OWN-05', obliges: 'core', source: 'iommu.c iommu_device_use_default_domain',
     says: 'native use is EBUSY while somebody owns the group, and EPROBE_DEFER before there is a default domain',
+    unless: withoutBlock,
     run(t) {
       const bench = t.bench()
       const { core, device } = bench
@@ -103,12 +109,13 @@ export const ownershipStatements: readonly Statement[] = [
   {
     id: 'C-OWN-06', obliges: 'core', source: 'iommu.c __iommu_take_dma_ownership',
     says: 'a claim whose blocking domain cannot be had or attached leaves the group unowned on its default',
+    unless: withoutBlock,
     run(t) {
       const bench = t.bench()
       const { core, device } = bench
       core.probeDevice(device)
       const group = core.group(device)
-      bench.trace.refuse((call) => (call.op === 'attachDev' && call.domain?.kind === 'blocked' ? 'ENOMEM' : undefined))
+      bench.trace.refuse((call) => (call.op === 'attachDev' && call.domain !== group.defaultDomain ? 'ENOMEM' : undefined))
       refuses('claim', 'ENOMEM', () => core.claimGroup(group, {}))
       same('owner', group.owner, undefined)
       same('owner count', group.ownerCount, 0)

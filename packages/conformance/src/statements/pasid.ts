@@ -1,11 +1,12 @@
 // PASID: any domain on any PASID at any time, with blocked as the only way to remove one.
 import type { AttachHandle, Device, Domain, IommuOps } from '@iommu/core'
-import { check, fail, outcomeOf, refuses, same, succeeds } from '../check.js'
+import { check, fail, notDeclared, outcomeOf, refuses, same, succeeds } from '../check.js'
 import type { Bench, Point } from '../bench.js'
-import { allStates, blockedState, identityState, MAPPED, pagingState, PROBED, someStates, UNMAPPED } from '../states.js'
+import { allStates, formatsFor, isOverPasids, pagingState, pasidNear, ridOverPasids, someStates, staticStates } from '../states.js'
 import type { State } from '../states.js'
 import { withoutPasids, withPasids } from '../statement.js'
 import type { Case, Statement } from '../statement.js'
+import { changesOf, hasAdversary, none } from '../adversary/judge.js'
 import { watchSwitch } from '../window.js'
 
 const PASID = 5
@@ -24,13 +25,13 @@ const set = (state: State, device: Device, pasid: number, old: Domain | undefine
 }
 
 const expectState = (bench: Bench, what: string, point: Point, state: State): void => {
-  for (const address of PROBED) bench.expect(what, point, address, state.expected(address))
+  for (const address of bench.addresses.probed) bench.expect(what, point, address, state.expected(address))
 }
 
 /** The words of every entry on the way of a PASID, as they lie in memory. */
 const path = (bench: Bench, device: Device, pasid: number | undefined): string =>
   JSON.stringify(bench.machineOf(device).walk({
-    source: device.requesterId, kind: 'untranslated', address: MAPPED[0], access: 'read', ...(pasid === undefined ? {} : { pasid }),
+    source: device.requesterId, kind: 'untranslated', address: bench.addresses.mapped[0], access: 'read', ...(pasid === undefined ? {} : { pasid }),
   }).steps.map(({ entry, words }) => `${entry} ${words.map((word) => word.toString(16)).join(':')}`))
 
 /** A probed group on its default domain, and a domain for PASIDs. */
@@ -84,13 +85,15 @@ const declared: readonly Statement[] = [
       bench.probe(bench.device)
       const point = { device: bench.device, pasid: PASID }
       bench.expectBlocked('a PASID that nothing was set on', point)
+      ridOverPasids(bench, bench.device, 30).domain.attachDev?.(bench.device, undefined)
       for (const state of allStates(bench, bench.device, 'pasid')) {
-        for (const address of PROBED) bench.dma(point, address)
+        for (const address of bench.addresses.probed) bench.dma(point, address)
         watchSwitch(bench, `nothing to ${state.name}`, point, () => set(state, bench.device, PASID, undefined))
         expectState(bench, `${state.name} on a PASID`, point, state)
         bench.blocked.setDevPasid?.(bench.device, PASID, state.domain)
         bench.expectBlocked(`removed after ${state.name}`, point)
       }
+      if (hasAdversary(t)) return none(changesOf(t, ['PASID']), ['during'])
       const states = someStates(bench, bench.device, 'pasid')
       for (const from of states) {
         for (const to of states) {
@@ -109,6 +112,7 @@ const declared: readonly Statement[] = [
       const bench = t.bench()
       bench.probe(bench.device)
       const { device, machine } = bench
+      ridOverPasids(bench, device, 30).domain.attachDev?.(device, undefined)
       const states = someStates(bench, device, 'pasid')
       const other = pagingState(bench, device, 8, undefined, true)
       set(other, device, 7, undefined)
@@ -118,7 +122,7 @@ const declared: readonly Statement[] = [
           if (from === to || to.domain.kind === 'blocked') continue
           for (let n = 1; n <= 4; n++) {
             set(from, device, PASID, undefined)
-            for (const address of PROBED) bench.dma({ device, pasid: PASID }, address)
+            for (const address of bench.addresses.probed) bench.dma({ device, pasid: PASID }, address)
             const before = path(bench, device, PASID)
             machine.fail.queueError(n)
             const code = outcomeOf(() => set(to, device, PASID, from.domain))
@@ -132,7 +136,7 @@ const declared: readonly Statement[] = [
         }
       }
       for (const state of states.filter(({ domain }) => domain.kind !== 'blocked')) {
-        const high = 0x4000 + states.indexOf(state) * 0x100
+        const high = pasidNear(t.manifest, 0x4000 + states.indexOf(state) * 0x100)
         machine.fail.allocation(1)
         const code = outcomeOf(() => set(state, device, high, undefined))
         machine.fail.allocation(undefined)
@@ -149,11 +153,11 @@ const declared: readonly Statement[] = [
     run(t) {
       const { bench, domain, state } = prepared(t)
       const { core, device } = bench
-      const onRid = pagingState(bench, device, 1)
-      core.attachDevice(onRid.domain, device)
+      const onRid = ridOverPasids(bench, device, 1)
+      if (onRid.kind !== 'identity') core.attachDevice(onRid.domain, device)
       core.attachPasid(domain, device, PASID)
       expectState(bench, 'a PASID', { device, pasid: PASID }, state)
-      for (const address of PROBED) bench.dma({ device, pasid: PASID }, address)
+      for (const address of bench.addresses.probed) bench.dma({ device, pasid: PASID }, address)
       bench.trace.clear()
       bench.watch(() => core.detachPasid(domain, device, PASID), () => expectState(bench, 'the requester id meanwhile', { device }, onRid))
       const [removal] = setters(bench)
@@ -173,11 +177,11 @@ const declared: readonly Statement[] = [
       const bench = t.bench()
       bench.probe(bench.device)
       const { device, blocked } = bench
-      const onRid = pagingState(bench, device, 0)
-      onRid.domain.attachDev(device, undefined)
+      const onRid = ridOverPasids(bench, device, 0)
+      onRid.domain.attachDev?.(device, undefined)
       const live = pagingState(bench, device, 1, undefined, true)
       set(live, device, 7, undefined)
-      for (const pasid of [PASID, PASID, 0x9000]) {
+      for (const pasid of [PASID, PASID, pasidNear(t.manifest, 0x9000)]) {
         succeeds(`blocked on PASID ${pasid}`, () => blocked.setDevPasid?.(device, pasid, undefined))
         bench.expectBlocked('it', { device, pasid })
       }
@@ -190,8 +194,9 @@ const declared: readonly Statement[] = [
     says: 'members without PASIDs get no PASID op, and do not limit the others',
     run(t) {
       const { bench, domain } = prepared(t, { devices: THREE })
-      bench.core.attachPasid(domain, bench.device, 0x800)
-      bench.core.detachPasid(domain, bench.device, 0x800)
+      const pasid = pasidNear(t.manifest, 0x800)
+      bench.core.attachPasid(domain, bench.device, pasid)
+      bench.core.detachPasid(domain, bench.device, pasid)
       const told = new Set(setters(bench).map(({ device }) => device?.requesterId))
       same('members that were told', [...told], [0x20, 0x21])
     },
@@ -253,11 +258,14 @@ const declared: readonly Statement[] = [
     id: 'C-PASID-11', obliges: 'driver', source: 'cache tags of the drivers',
     says: 'a domain on requester ids and PASIDs of several devices is mapped and unmapped once for all of them',
     run(t) {
-      for (const format of t.manifest.formats) {
+      for (const format of formatsFor(t.manifest, 'pasid')) {
         const bench = t.bench()
         bench.probe(...bench.devices)
         const state = pagingState(bench, bench.device, 0, format, true)
-        const points: Point[] = bench.devices.flatMap((device) => [{ device }, { device, pasid: PASID }, { device, pasid: 0x123 }])
+        const onRid = formatsFor(t.manifest, 'rid').includes(format) && isOverPasids(t.manifest, format)
+        if (!onRid) for (const device of bench.devices) ridOverPasids(bench, device, 1).domain.attachDev?.(device, undefined)
+        const points: Point[] = bench.devices.flatMap((device) =>
+          [...(onRid ? [{ device }] : []), { device, pasid: PASID }, { device, pasid: pasidNear(t.manifest, 0x123) }])
         for (const { device, pasid } of points) {
           if (pasid === undefined) state.domain.attachDev?.(device, undefined)
           else set(state, device, pasid, undefined)
@@ -265,13 +273,13 @@ const declared: readonly Statement[] = [
         const domain = bench.paging(bench.device, format, true)
         domain.free()
         const paging = state.domain as ReturnType<typeof bench.paging>
-        bench.map(paging, UNMAPPED, 0x90_0000n)
+        bench.map(paging, bench.addresses.unmapped, 0x90_0000n)
         for (const point of points) {
-          bench.expect(`${format}, mapped once`, point, UNMAPPED, 0x90_0000n)
-          bench.dma(point, UNMAPPED)
+          bench.expect(`${format}, mapped once`, point, bench.addresses.unmapped, 0x90_0000n)
+          bench.dma(point, bench.addresses.unmapped)
         }
-        bench.unmap(paging, UNMAPPED)
-        for (const point of points) bench.expect(`${format}, unmapped once`, point, UNMAPPED, 'blocked')
+        bench.unmap(paging, bench.addresses.unmapped)
+        for (const point of points) bench.expect(`${format}, unmapped once`, point, bench.addresses.unmapped, 'blocked')
       }
     },
   },
@@ -284,9 +292,11 @@ const declared: readonly Statement[] = [
       const { device } = bench
       const alive = pagingState(bench, device, 9, undefined, true)
       const point = { device, pasid: PASID }
+      const under = ridOverPasids(bench, device, 8)
+      under.domain.attachDev?.(device, undefined)
       set(alive, device, PASID, undefined)
       const states = allStates(bench, device).filter(({ domain }) => domain.kind !== 'blocked')
-      let old: Domain | undefined
+      let old: Domain | undefined = under.domain
       for (const state of states) {
         let stores = 0
         const code = outcomeOf(() => bench.watch(() => state.domain.attachDev?.(device, old), (event) => {
@@ -307,7 +317,7 @@ const declared: readonly Statement[] = [
       const bench = t.bench()
       bench.probe(bench.device)
       const { device } = bench
-      const states = [blockedState(bench), ...(t.manifest.identity.rid ? [identityState(bench)] : []), pagingState(bench, device, 0)]
+      const states = [...staticStates(bench, 'rid'), ridOverPasids(bench, device, 0)].filter(({ kind }) => isOverPasids(t.manifest, kind))
       for (const state of states) {
         state.domain.attachDev?.(device, undefined)
         const onPasid = pagingState(bench, device, 1, undefined, true)
@@ -322,6 +332,7 @@ const declared: readonly Statement[] = [
     id: 'C-PASID-14', obliges: 'core', source: 'iommu.c __iommu_release_dma_ownership',
     says: 'changing the requester id does not touch the PASIDs, and an owner that leaves PASIDs behind is warned about',
     run(t) {
+      if (!isOverPasids(t.manifest, 'blocked')) return notDeclared('PASIDs under a blocked requester id')
       const { bench, domain } = prepared(t)
       const { core, device } = bench
       const group = core.group(device)
@@ -357,6 +368,20 @@ const declared: readonly Statement[] = [
       check(!config.enabled.ats, 'ATS is still enabled after the release')
     },
   },
+  {
+    id: 'C-PASID-17', obliges: 'driver', source: 'iommu.h set_dev_pasid', needs: 'adversary',
+    says: 'after success a PASID answers by the new domain only, whatever hardware may have kept',
+    run: (t) => none(changesOf(t, ['PASID']), ['after']),
+  },
+  {
+    id: 'C-PASID-18', obliges: 'driver', source: 'iommu.h set_dev_pasid; arm-smmu-v3.c arm_smmu_attach_dev', needs: 'adversary',
+    says: 'a switch of the requester id or of a PASID is not noticed by the device\'s other points, at any step',
+    run(t) {
+      const dies = (pair: string | undefined): boolean => !t.manifest.pasidsOutliveBlockedRid && pair?.split('>').includes('blocked') === true
+      none(changesOf(t, ['requester id']).filter(({ pair }) => !dies(pair)), ['disturbed'])
+      none(changesOf(t, ['PASID']), ['disturbed'])
+    },
+  },
 ]
 
 export const pasidStatements: readonly Statement[] = [
@@ -370,9 +395,12 @@ export const pasidStatements: readonly Statement[] = [
       const { core, device, ops } = bench
       core.probeDevice(device)
       same('maxPasids', ops.maxPasids?.(device) ?? 0, 0)
-      const domains = [ops.blockedDomain, ops.identityDomain, ops.releaseDomain, core.allocPaging(device)]
-      for (const domain of domains) check(domain?.setDevPasid === undefined, `${domain?.kind ?? 'a'} domain has setDevPasid`)
-      refuses('attachPasid', 'EOPNOTSUPP', () => core.attachPasid(core.allocPaging(device), device, PASID))
+      const paging = t.manifest.paging.rid ? core.allocPaging(device) : undefined
+      const domains = [ops.blockedDomain, ops.identityDomain, ops.releaseDomain, paging].filter((each) => each !== undefined)
+      for (const domain of domains) {
+        check(domain.setDevPasid === undefined, `a ${domain.kind} domain has setDevPasid`)
+        refuses('attachPasid', 'EOPNOTSUPP', () => core.attachPasid(domain, device, PASID))
+      }
       bench.expectBlocked('a request with PASID', { device, pasid: PASID })
     },
   },

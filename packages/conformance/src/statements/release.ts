@@ -1,8 +1,10 @@
 // REL and DEFER: how a device leaves, and devices that must not be touched yet.
 import type { Device, IommuOps } from '@iommu/core'
+import { declaredFormats } from '../formats.js'
 import { check, same } from '../check.js'
 import { READ_WRITE } from '../bench.js'
-import { pagingState, PROBED } from '../states.js'
+import { pagingState } from '../states.js'
+import { withoutBlockedDomain } from '../statement.js'
 import type { Statement } from '../statement.js'
 
 const TOGETHER = [{ requesterId: 0x20, isolation: 'together' }, { requesterId: 0x21, isolation: 'together' }]
@@ -56,15 +58,15 @@ export const releaseStatements: readonly Statement[] = [
     id: 'C-REL-04', obliges: 'driver', source: 'iommu.c iommu_deinit_device',
     says: 'releaseDevice by itself leaves identity or a block, and lets go of every domain',
     run(t) {
-      for (const format of t.manifest.formats) {
+      for (const format of declaredFormats(t)) {
         const bench = t.bench()
         const before = bench.machine.memory.pages.live
         bench.probe(bench.device)
         const state = pagingState(bench, bench.device, 0, format)
         state.domain.attachDev(bench.device, undefined)
-        for (const address of PROBED) bench.dma({ device: bench.device }, address)
+        for (const address of bench.addresses.probed) bench.dma({ device: bench.device }, address)
         bench.ops.releaseDevice?.(bench.device)
-        for (const address of PROBED) {
+        for (const address of bench.addresses.probed) {
           const answer = bench.answer({ device: bench.device }, address)
           check(answer === 'blocked' || answer === address, `a released device on ${format} is still translated`)
         }
@@ -74,7 +76,7 @@ export const releaseStatements: readonly Statement[] = [
         bench.ops.releaseDevice?.(bench.device)
         same('pages left over by a second round', bench.machine.memory.pages.live - before, left)
         bench.probe(bench.device)
-        bench.expectBlocked('probed again', { device: bench.device })
+        if (withoutBlockedDomain(t.manifest) === undefined) bench.expectBlocked('probed again', { device: bench.device })
       }
     },
   },
@@ -88,7 +90,7 @@ export const releaseStatements: readonly Statement[] = [
       const state = pagingState(bench, one, 0)
       for (const device of [one, other]) state.domain.attachDev(device, undefined)
       const undisturbed = (): void => {
-        for (const address of PROBED) bench.expect('the member that stays', { device: other }, address, state.expected(address))
+        for (const address of bench.addresses.probed) bench.expect('the member that stays', { device: other }, address, state.expected(address))
       }
       bench.watch(() => bench.ops.releaseDevice?.(one), undisturbed)
       undisturbed()

@@ -1,16 +1,24 @@
 // RESV: memory that devices use all the time.
+import type { ReservedRegion } from '@iommu/core'
+import type { Backend } from '../backend.js'
 import { check, refuses, same } from '../check.js'
 import { READ_WRITE } from '../bench.js'
+import { withoutBlockedDomain, withoutPaging } from '../statement.js'
 import type { Statement } from '../statement.js'
 
-const direct = { start: 0x80_0000n, length: 0x3000n, kind: 'direct', access: READ_WRITE } as const
-const overlapping = { ...direct, start: 0x80_1000n, length: 0x4000n, kind: 'direct-relaxable' } as const
+/** Two direct regions that overlap, where device addresses are translated. */
+const regionsOf = ({ base: start = 0x80_0000n }: Backend): { readonly direct: ReservedRegion; readonly overlapping: ReservedRegion } => ({
+  direct: { start, length: 0x3000n, kind: 'direct', access: READ_WRITE },
+  overlapping: { start: start + 0x1000n, length: 0x4000n, kind: 'direct-relaxable', access: READ_WRITE },
+})
 
 export const reservedStatements: readonly Statement[] = [
   {
     id: 'C-RESV-01', obliges: 'core', source: 'iommu.c iommu_create_device_direct_mappings',
     says: 'direct regions are mapped before the attach of a translating default domain, and of no other; they may overlap',
+    unless: withoutPaging,
     run(t) {
+      const { direct, overlapping } = regionsOf(t.backend)
       const bench = t.bench({ devices: [{ requesterId: 0x20, reserved: [direct, overlapping] }] })
       const { core, device } = bench
       core.probeDevice(device)
@@ -28,7 +36,9 @@ export const reservedStatements: readonly Statement[] = [
   {
     id: 'C-RESV-02', obliges: 'core', source: 'iommu.c __iommu_device_set_domain',
     says: 'a device with direct regions refuses blocked and its stand-in with EINVAL, before any driver call',
+    unless: withoutBlockedDomain,
     run(t) {
+      const { direct } = regionsOf(t.backend)
       const bench = t.bench({ devices: [{ requesterId: 0x20, reserved: [direct] }] })
       const { core, device } = bench
       core.probeDevice(device)
@@ -44,6 +54,7 @@ export const reservedStatements: readonly Statement[] = [
     id: 'C-RESV-03', obliges: 'driver', source: 'iommu.c iommu_setup_default_domain',
     says: 'from the moment the default domain is live, direct regions answer',
     run(t) {
+      const { direct } = regionsOf(t.backend)
       const bench = t.bench({ devices: [{ requesterId: 0x20, reserved: [direct] }] })
       let attaches = 0
       bench.trace.after(({ op, device }) => {

@@ -2,8 +2,8 @@
 import type { Device } from '@iommu/core'
 import { check, refuses, same, succeeds } from '../check.js'
 import type { Bench } from '../bench.js'
-import { MAPPED, pagingState } from '../states.js'
-import { withoutPasids } from '../statement.js'
+import { pagingState, pasidRequest, ridOverPasids } from '../states.js'
+import { withoutBlockedDomain, withoutPasids } from '../statement.js'
 import type { Case, Statement } from '../statement.js'
 
 const ATS = { requesterId: 0x20, ats: true, endpoint: { pasidWidth: 20, atsQueueDepth: 0 } } as const
@@ -16,13 +16,14 @@ export const resetStatements: readonly Statement[] = [
   {
     id: 'C-RESET-01', obliges: 'core', source: 'iommu.c pci_dev_reset_iommu_prepare, _done',
     says: 'prepare blocks the requester id, then the PASIDs; done restores the requester id, then the PASIDs, from blocked',
+    unless: withoutBlockedDomain,
     run(t) {
       const bench = resettable(t)
       const { core, device } = bench
       core.probeDevice(device)
-      const state = pagingState(bench, device, 0)
-      core.attachDevice(state.domain, device)
       const pasids = withoutPasids(t.manifest) === undefined
+      const state = pasids ? ridOverPasids(bench, device, 0) : pagingState(bench, device, 0)
+      if (state.kind !== 'identity') core.attachDevice(state.domain, device)
       const onPasid = pasids ? pagingState(bench, device, 1, undefined, true) : undefined
       if (onPasid !== undefined) core.attachPasid(onPasid.domain, device, 5)
       bench.trace.clear()
@@ -33,13 +34,14 @@ export const resetStatements: readonly Statement[] = [
       bench.trace.clear()
       core.finishReset(device)
       same('calls of done', setters(bench).map(({ op, old }) => `${op} from ${old?.kind ?? 'nothing'}`), ['attachDev from blocked', ...(pasids ? ['setDevPasid from blocked'] : [])])
-      bench.expect('after the reset', { device }, MAPPED[0], state.expected(MAPPED[0]))
-      if (onPasid !== undefined) bench.expect('its PASID after the reset', { device, pasid: 5 }, MAPPED[0], onPasid.expected(MAPPED[0]))
+      bench.expect('after the reset', { device }, bench.addresses.mapped[0], state.expected(bench.addresses.mapped[0]))
+      if (onPasid !== undefined) bench.expect('its PASID after the reset', { device, pasid: 5 }, bench.addresses.mapped[0], onPasid.expected(bench.addresses.mapped[0]))
     },
   },
   {
     id: 'C-RESET-02', obliges: 'core', source: 'iommu.c pci_dev_reset_iommu_prepare, _done',
     says: 'during a reset attaches are EBUSY, detaches succeed, and done restores what the group has by then',
+    unless: withoutBlockedDomain,
     run(t) {
       const bench = resettable(t)
       const { core, device } = bench
@@ -50,7 +52,7 @@ export const resetStatements: readonly Statement[] = [
       core.prepareReset(device)
       refuses('replace', 'EBUSY', () => core.replaceGroup(core.allocPaging(device), group))
       if (withoutPasids(t.manifest) === undefined) {
-        refuses('attachPasid', 'EBUSY', () => core.attachPasid(core.allocPaging(device, { pasid: true }), device, 5))
+        refuses('attachPasid', 'EBUSY', () => core.attachPasid(core.allocPaging(device, pasidRequest(t.manifest)), device, 5))
       }
       bench.trace.clear()
       succeeds('detach', () => core.detachDevice(state.domain, device))
@@ -64,6 +66,7 @@ export const resetStatements: readonly Statement[] = [
   {
     id: 'C-RESET-03', obliges: 'core', source: 'iommu.c pci_dev_reset_iommu_prepare, _done',
     says: 'resets nest: only the outermost acts, and one done too many warns and does nothing',
+    unless: withoutBlockedDomain,
     run(t) {
       const bench = resettable(t)
       const { core, device } = bench
@@ -85,6 +88,7 @@ export const resetStatements: readonly Statement[] = [
   {
     id: 'C-RESET-04', obliges: 'driver', source: 'iommu.c pci_dev_reset_iommu_prepare',
     says: 'between prepare and done no device-TLB invalidation goes to the device',
+    unless: withoutBlockedDomain,
     run(t) {
       const bench = t.bench({ devices: [ATS, { requesterId: 0x28 }] })
       const [device, other] = bench.devices as [Device, Device]
@@ -111,7 +115,7 @@ export const resetStatements: readonly Statement[] = [
       core.detachDevice(state.domain, other)
       same('device-TLB invalidations during the reset', told, 0)
       core.finishReset(device)
-      bench.expect('after the reset', { device }, MAPPED[0], state.expected(MAPPED[0]))
+      bench.expect('after the reset', { device }, bench.addresses.mapped[0], state.expected(bench.addresses.mapped[0]))
     },
   },
 ]

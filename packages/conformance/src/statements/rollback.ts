@@ -1,8 +1,10 @@
 // ROLL: what a group and its members have after something failed.
 import type { Device, Domain } from '@iommu/core'
-import { check, fail, outcomeOf, refuses, same, succeeds } from '../check.js'
+import { declaredFormats, pageOf } from '../formats.js'
+import { check, fail, notDeclared, outcomeOf, refuses, same, succeeds } from '../check.js'
 import type { Bench } from '../bench.js'
-import { pagingState, PROBED, someStates } from '../states.js'
+import { formatsFor, pagingState, pasidNear, ridOverPasids, someStates } from '../states.js'
+import { withOneTranslation, withoutBlockedDomain } from '../statement.js'
 import type { Case, Statement } from '../statement.js'
 
 const THREE = [0x20, 0x21, 0x22].map((requesterId) => ({ requesterId, isolation: 'together' }))
@@ -36,7 +38,7 @@ const operations = ({ manifest }: Case): (readonly [string, Operation])[] => [
       },
     }
   }],
-  ...manifest.formats.flatMap((format): (readonly [string, Operation])[] => [
+  ...formatsFor(manifest, 'rid').flatMap((format): (readonly [string, Operation])[] => [
     [`allocating a ${format} domain`, (bench) => {
       let made: ReturnType<Bench['paging']> | undefined
       return { call: () => { made = bench.paging(bench.device, format) }, cleanUp: () => made?.free() }
@@ -45,14 +47,15 @@ const operations = ({ manifest }: Case): (readonly [string, Operation])[] => [
       const domain = bench.paging(bench.device, format)
       return {
         // Two pages on both sides of a table's end.
-        call: () => bench.map(domain, 0x3f_f000n, 0x80_0000n, 2),
+        call: () => bench.map(domain, bench.addresses.base - pageOf(domain), 0x80_0000n, 2),
         cleanUp: () => domain.free(),
       }
     }],
-    ...(manifest.maxPasids === 0 ? [] : [[`setting a ${format} domain on a PASID`, (bench: Bench, turn: number) => {
+    ...(manifest.maxPasids === 0 || !formatsFor(manifest, 'pasid').includes(format) ? [] : [[`setting a ${format} domain on a PASID`, (bench: Bench, turn: number) => {
+      if (turn === 0) ridOverPasids(bench, bench.device, 3).domain.attachDev?.(bench.device, undefined)
       const domain = bench.paging(bench.device, format, true)
       // Each turn takes another PASID table; the one of a turn that succeeded stays with the device.
-      const pasid = 0x4000 + turn * 0x100
+      const pasid = pasidNear(manifest, 0x4000 + turn * 0x100)
       return {
         call: () => domain.setDevPasid?.(bench.device, pasid, undefined),
         cleanUp: () => {
@@ -106,6 +109,7 @@ export const rollbackStatements: readonly Statement[] = [
   {
     id: 'C-ROLL-02', obliges: 'core', source: 'iommu.c __iommu_device_set_domain',
     says: 'where failing is not allowed the member that fails is blocked, and the others go on',
+    unless: withoutBlockedDomain,
     run(t) {
       const { bench, from, members } = middleRefuses(t)
       const { core } = bench
@@ -130,11 +134,12 @@ export const rollbackStatements: readonly Statement[] = [
   {
     id: 'C-ROLL-03', obliges: 'driver', source: 'iommu.c __iommu_group_set_domain_internal',
     says: 'going back to a domain that the group still has needs nothing that could be missing',
+    unless: withOneTranslation,
     run(t) {
       const bench = t.bench()
       bench.probe(...bench.devices)
       const [one, other] = bench.devices as [Device, Device]
-      for (const format of t.manifest.formats) {
+      for (const format of declaredFormats(t)) {
         const from = pagingState(bench, one, 0, format)
         const to = pagingState(bench, one, 1, format)
         for (const device of [one, other]) from.domain.attachDev(device, undefined)
@@ -142,7 +147,7 @@ export const rollbackStatements: readonly Statement[] = [
         bench.machine.fail.allocation(1)
         succeeds('back to the old domain, without memory', () => from.domain.attachDev(one, to.domain))
         bench.machine.fail.allocation(undefined)
-        for (const address of PROBED) bench.expect('back on the old domain', { device: one }, address, from.expected(address))
+        for (const address of bench.addresses.probed) bench.expect('back on the old domain', { device: one }, address, from.expected(address))
       }
     },
   },
@@ -180,6 +185,7 @@ export const rollbackStatements: readonly Statement[] = [
         }
       }
       const failed = operations(t).reduce((sum, [what, operation]) => sum + everyAllocation(t, what, operation), 0)
+      if (failed === 0 && !t.manifest.paging.rid) return notDeclared('anything that takes memory')
       check(failed > 0, 'nothing took memory: the failures did not reach the driver')
     },
   },

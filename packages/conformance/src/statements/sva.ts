@@ -1,9 +1,10 @@
 // SVA: address spaces bound to devices.
+import { changesOf, none } from '../adversary/judge.js'
 import type { IommuOps, Manifest } from '@iommu/core'
 import { check, fail, refuses, same, succeeds } from '../check.js'
 import { createAddressSpace } from '../bench.js'
 import type { Bench } from '../bench.js'
-import { MAPPED, PROBED, svaState, UNMAPPED } from '../states.js'
+import { pasidRequest, ridOverPasids, svaState } from '../states.js'
 import { withoutPasids } from '../statement.js'
 import type { Statement } from '../statement.js'
 
@@ -75,7 +76,8 @@ export const svaStatements: readonly Statement[] = [
       const space = createAddressSpace('a')
       const { pasid } = taken.core.bindSva(taken.device, space)
       taken.core.probeDevice(taken.devices[1] as typeof small)
-      taken.core.attachPasid(taken.core.allocPaging(taken.devices[1] as typeof small, { pasid: true }), taken.devices[1] as typeof small, pasid)
+      const occupant = taken.core.allocPaging(taken.devices[1] as typeof small, pasidRequest(t.manifest))
+      taken.core.attachPasid(occupant, taken.devices[1] as typeof small, pasid)
       refuses('a slot that a paging domain has', 'EBUSY', () => taken.core.bindSva(taken.devices[1] as typeof small, space))
     },
   },
@@ -87,17 +89,18 @@ export const svaStatements: readonly Statement[] = [
       bench.probe(...bench.devices)
       const state = processOn(bench)
       const points = bench.devices.map((device) => ({ device, pasid: 9 }))
+      for (const device of bench.devices) ridOverPasids(bench, device, 3).domain.attachDev?.(device, undefined)
       for (const { device, pasid } of points) state.domain.setDevPasid?.(device, pasid, undefined)
       for (const point of points) {
-        for (const address of PROBED) bench.expect('a process\'s page', point, address, state.expected(address))
-        for (const address of MAPPED) bench.dma(point, address)
+        for (const address of bench.addresses.probed) bench.expect('a process\'s page', point, address, state.expected(address))
+        for (const address of bench.addresses.mapped) bench.dma(point, address)
       }
-      state.cpu.map(UNMAPPED, 0x95_0000n)
-      for (const point of points) bench.expect('a page mapped later', point, UNMAPPED, 0x95_0000n)
-      state.cpu.unmap(MAPPED[0])
+      state.cpu.map(bench.addresses.unmapped, 0x95_0000n)
+      for (const point of points) bench.expect('a page mapped later', point, bench.addresses.unmapped, 0x95_0000n)
+      state.cpu.unmap(bench.addresses.mapped[0])
       for (const point of points) {
-        bench.expect('an unmapped page', point, MAPPED[0], 'blocked')
-        bench.expect('a page beside it', point, MAPPED[1], state.expected(MAPPED[1]))
+        bench.expect('an unmapped page', point, bench.addresses.mapped[0], 'blocked')
+        bench.expect('a page beside it', point, bench.addresses.mapped[1], state.expected(bench.addresses.mapped[1]))
       }
     },
   },
@@ -109,8 +112,9 @@ export const svaStatements: readonly Statement[] = [
       bench.probe(bench.device)
       const point = { device: bench.device, pasid: 9 }
       const state = processOn(bench)
+      ridOverPasids(bench, bench.device, 3).domain.attachDev?.(bench.device, undefined)
       state.domain.setDevPasid?.(bench.device, 9, undefined)
-      for (const address of MAPPED) bench.dma(point, address)
+      for (const address of bench.addresses.mapped) bench.dma(point, address)
       const stop = bench.machine.observe(({ kind }) => {
         if (kind === 'free') bench.expectBlocked('a PASID while the tables of its process go', point)
       })
@@ -122,7 +126,33 @@ export const svaStatements: readonly Statement[] = [
       state.domain.free?.()
       const next = processOn(bench, 23)
       next.domain.setDevPasid?.(bench.device, 9, undefined)
-      for (const address of PROBED) bench.expect('the next process', point, address, next.expected(address))
+      for (const address of bench.addresses.probed) bench.expect('the next process', point, address, next.expected(address))
+    },
+  },
+  {
+    id: 'C-SVA-05', obliges: 'driver', source: 'mmu_notifier arch_invalidate_secondary_tlbs, release', unless: withoutSva, needs: 'adversary',
+    says: 'when a process unmaps or exits nothing that hardware may have kept outlives the notification, and none of its tables',
+    run: (t) => none(changesOf(t, ['processes']), ['during', 'after', 'free', 'disturbed']),
+  },
+  {
+    id: 'C-SVA-06', obliges: 'driver', source: 'iommu-sva; mmu_notifier release; intel/svm.c intel_mm_release',
+    says: 'when the process has exited the DMA of a PASID that nobody has told yet faults, and no fault is recorded',
+    unless: (manifest) => withoutSva(manifest)
+      ?? (manifest.limits['silent exit'] === undefined ? undefined : `not declared: a silent exit: ${manifest.limits['silent exit']}`),
+    run(t) {
+      const bench = t.bench()
+      bench.probe(bench.device)
+      const state = processOn(bench)
+      ridOverPasids(bench, bench.device, 3).domain.attachDev?.(bench.device, undefined)
+      state.domain.setDevPasid?.(bench.device, 9, undefined)
+      const source = bench.device.requesterId
+      const faults = (address: bigint): string => {
+        const outcome = bench.machine.dma({ source, pasid: 9, kind: 'untranslated', address, access: 'read' })
+        return outcome.result === 'translated' ? 'no fault' : outcome.fault?.recorded === true ? 'a recorded fault' : 'a silent fault'
+      }
+      same('before the exit, where nothing is mapped', faults(bench.addresses.unmapped), 'a recorded fault')
+      state.cpu.end()
+      for (const address of bench.addresses.probed) same('after the exit', faults(address), 'a silent fault')
     },
   },
 ]

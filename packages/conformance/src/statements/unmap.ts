@@ -1,13 +1,15 @@
 // UNMAP and I2P: how mappings go, when hardware has forgotten them, and what a domain says of itself.
 import { createGather } from '@iommu/core'
 import type { Gather, IommuOps } from '@iommu/core'
+import { PARTS } from '../adversary/campaign.js'
+import { changesOf, none } from '../adversary/judge.js'
 import { changed } from '../changed.js'
 import { check, same } from '../check.js'
-import { PAGE, READ_WRITE } from '../bench.js'
-import { eachFormat, sizesOf } from '../formats.js'
+import { READ_WRITE } from '../bench.js'
+import { declaredFormats, eachFormat, pageOf, sizesAt } from '../formats.js'
+import { withOneTranslation, withoutPaging } from '../statement.js'
 import type { Statement } from '../statement.js'
 
-const BASE = 0x4000_0000n
 const PHYSICAL = 0x4000_0000n
 
 export const unmapStatements: readonly Statement[] = [
@@ -16,12 +18,14 @@ export const unmapStatements: readonly Statement[] = [
     says: 'unmap answers the bytes removed, and stops at a hole',
     run(t) {
       eachFormat(t, (bench, domain, format) => {
-        bench.map(domain, BASE, PHYSICAL, 4)
-        bench.map(domain, BASE + 6n * PAGE, PHYSICAL, 2)
-        same(`${format}: up to the hole`, bench.unmap(domain, BASE, 8), 4n * PAGE)
-        same(`${format}: nothing there`, bench.unmap(domain, BASE, 8), 0n)
-        bench.expect('behind the hole', { device: bench.device }, BASE + 6n * PAGE, PHYSICAL)
-        same(`${format}: behind the hole`, bench.unmap(domain, BASE + 6n * PAGE, 2), 2n * PAGE)
+        const { base } = bench.addresses
+        const small = pageOf(domain)
+        bench.map(domain, base, PHYSICAL, 4)
+        bench.map(domain, base + 6n * small, PHYSICAL, 2)
+        same(`${format}: up to the hole`, bench.unmap(domain, base, 8), 4n * small)
+        same(`${format}: nothing there`, bench.unmap(domain, base, 8), 0n)
+        bench.expect('behind the hole', { device: bench.device }, base + 6n * small, PHYSICAL)
+        same(`${format}: behind the hole`, bench.unmap(domain, base + 6n * small, 2), 2n * small)
       })
     },
   },
@@ -30,22 +34,23 @@ export const unmapStatements: readonly Statement[] = [
     says: 'a part of a large page is unmapped whole, with the larger answer, or not at all; never split, never halved',
     run(t) {
       eachFormat(t, (bench, domain, format) => {
+        const { base } = bench.addresses
+        const small = pageOf(domain)
         const { device } = bench
-        const { aperture } = domain
-        for (const large of sizesOf(domain).filter((size) => size > PAGE && BASE + size <= aperture.end)) {
-          domain.mapPages(BASE, PHYSICAL, large, 1, READ_WRITE)
-          bench.dma({ device }, BASE)
-          bench.dma({ device }, BASE + large - 8n)
-          const removed = bench.unmap(domain, BASE, 1)
+        for (const large of sizesAt(domain, base).filter((size) => size > small)) {
+          domain.mapPages(base, PHYSICAL, large, 1, READ_WRITE)
+          bench.dma({ device }, base)
+          bench.dma({ device }, base + large - 8n)
+          const removed = bench.unmap(domain, base, 1)
           check(removed === large || removed === 0n, `${format}: one small page of a large one answers 0x${removed.toString(16)}`)
           const left = removed === 0n
-          bench.expect(`${format}: its start`, { device }, BASE, left ? PHYSICAL : 'blocked')
-          bench.expect(`${format}: its end`, { device }, BASE + large - 8n, left ? PHYSICAL + large - 8n : 'blocked')
-          same(`${format}: iovaToPhys`, domain.iovaToPhys(BASE + PAGE), left ? PHYSICAL + PAGE : undefined)
-          if (!left) domain.mapPages(BASE, PHYSICAL, large, 1, READ_WRITE)
-          same(`${format}: from the middle`, bench.unmap(domain, BASE + PAGE, 1), 0n)
-          bench.expect(`${format}: from the middle, its start`, { device }, BASE, PHYSICAL)
-          bench.unmap(domain, BASE, Number(large / PAGE))
+          bench.expect(`${format}: its start`, { device }, base, left ? PHYSICAL : 'blocked')
+          bench.expect(`${format}: its end`, { device }, base + large - 8n, left ? PHYSICAL + large - 8n : 'blocked')
+          same(`${format}: iovaToPhys`, domain.iovaToPhys(base + small), left ? PHYSICAL + small : undefined)
+          if (!left) domain.mapPages(base, PHYSICAL, large, 1, READ_WRITE)
+          same(`${format}: from the middle`, bench.unmap(domain, base + small, 1), 0n)
+          bench.expect(`${format}: from the middle, its start`, { device }, base, PHYSICAL)
+          bench.unmap(domain, base, Number(large / small))
         }
       })
     },
@@ -55,20 +60,21 @@ export const unmapStatements: readonly Statement[] = [
     says: 'after the sync unmapped addresses fault on all devices, and before it they answer the old page or fault',
     run(t) {
       eachFormat(t, (bench, domain, format) => {
-        for (const size of sizesOf(domain).filter((each) => BASE + each <= domain.aperture.end)) {
-          domain.mapPages(BASE, PHYSICAL, size, 1, READ_WRITE)
-          domain.iotlbSyncMap?.(BASE, size)
-          const last = BASE + size - 8n
-          for (const device of bench.devices) for (const address of [BASE, last]) bench.dma({ device }, address)
+        const { base } = bench.addresses
+        for (const size of sizesAt(domain, base)) {
+          domain.mapPages(base, PHYSICAL, size, 1, READ_WRITE)
+          domain.iotlbSyncMap?.(base, size)
+          const last = base + size - 8n
+          for (const device of bench.devices) for (const address of [base, last]) bench.dma({ device }, address)
           const gather = createGather()
-          domain.unmapPages(BASE, size, 1, gather)
+          domain.unmapPages(base, size, 1, gather)
           for (const device of bench.devices) {
-            const early = bench.answers({ device }, BASE)
+            const early = bench.answers({ device }, base)
             check(early.every((each) => each === 'blocked' || each === PHYSICAL), `${format}: a third answer before the sync`)
           }
           domain.iotlbSync?.(gather)
           for (const device of bench.devices) {
-            for (const address of [BASE, last]) bench.expect(`${format}, after the sync`, { device }, address, 'blocked')
+            for (const address of [base, last]) bench.expect(`${format}, after the sync`, { device }, address, 'blocked')
           }
         }
       })
@@ -79,10 +85,12 @@ export const unmapStatements: readonly Statement[] = [
     says: 'a table page is not given back before the sync, and hardware has forgotten it then',
     run(t) {
       eachFormat(t, (bench, domain, format) => {
+        const { base } = bench.addresses
+        const small = pageOf(domain)
         const { device, machine } = bench
         const pages = 512
-        bench.map(domain, BASE, PHYSICAL, pages)
-        for (let page = 0n; page < 512n; page += 64n) bench.dma({ device }, BASE + page * PAGE)
+        bench.map(domain, base, PHYSICAL, pages)
+        for (let page = 0n; page < 512n; page += 64n) bench.dma({ device }, base + page * small)
         let syncing = false
         let early = 0
         const stop = machine.observe(({ kind }) => {
@@ -90,22 +98,24 @@ export const unmapStatements: readonly Statement[] = [
         })
         const before = machine.memory.pages.live
         const gather: Gather = createGather()
-        domain.unmapPages(BASE, PAGE, pages, gather)
+        domain.unmapPages(base, small, pages, gather)
         same(`${format}: table pages given back before the sync`, early, 0)
         check(gather.freed.length === 0 || machine.memory.pages.live === before, 'gathered pages are not held')
         syncing = true
         domain.iotlbSync?.(gather)
         stop()
-        for (let page = 0n; page < 512n; page += 64n) bench.expect(`${format}: unmapped`, { device }, BASE + page * PAGE, 'blocked')
+        for (let page = 0n; page < 512n; page += 64n) bench.expect(`${format}: unmapped`, { device }, base + page * small, 'blocked')
+        if (t.backend.oneTranslation === true) return
         const other = bench.paging(device, format)
-        bench.map(other, BASE, 0x90_0000n, 8)
-        for (let page = 0n; page < 8n; page++) bench.expect(`${format}: tables in use again elsewhere`, { device }, BASE + page * PAGE, 'blocked')
+        bench.map(other, base, 0x90_0000n, 8)
+        for (let page = 0n; page < 8n; page++) bench.expect(`${format}: tables in use again elsewhere`, { device }, base + page * small, 'blocked')
       })
     },
   },
   {
     id: 'C-UNMAP-05', obliges: 'core', source: 'dma-iommu.c fq_ring_free_locked',
     says: 'with a flush queue unmaps are not synced one by one, and an address is reused only after a flush of all',
+    unless: withoutPaging,
     run(t) {
       // Without the driver's opinion, which may insist on strict flushes.
       const alter = ({ defDomainType: _opinion, ...ops }: IommuOps): IommuOps => ops
@@ -114,14 +124,15 @@ export const unmapStatements: readonly Statement[] = [
       core.probeDevice(device)
       same('default type', core.group(device).defaultType, 'dma-fq')
       const dma = core.dma(device)
-      const iova = dma.map(0x80_0000n, PAGE, READ_WRITE)
+      const small = pageOf(core.allocPaging(device))
+      const iova = dma.map(0x80_0000n, small, READ_WRITE)
       bench.dma({ device }, iova)
       bench.trace.clear()
-      dma.unmap(iova, PAGE)
+      dma.unmap(iova, small)
       const ops = (): string[] => bench.trace.calls.map(({ op }) => op)
       check(!ops().includes('iotlbSync'), 'a queued unmap was synced by itself')
       same('waiting for the flush', dma.queued, 1)
-      const second = dma.map(0x81_0000n, PAGE, READ_WRITE)
+      const second = dma.map(0x81_0000n, small, READ_WRITE)
       check(second !== iova || ops().includes('flushIotlbAll'), 'the address was used again before a flush')
       dma.flush()
       check(ops().includes('flushIotlbAll'), 'the flush did not reach the driver')
@@ -148,53 +159,75 @@ export const unmapStatements: readonly Statement[] = [
       const { core, device } = bench
       core.probeDevice(device)
       const domain = core.allocPaging(device)
-      core.map(domain, BASE, PHYSICAL, 4n * PAGE, READ_WRITE)
+      const { base } = bench.addresses
+      const small = pageOf(domain)
+      core.map(domain, base, PHYSICAL, 4n * small, READ_WRITE)
       bench.trace.clear()
-      same('bytes unmapped', core.unmap(domain, BASE, 4n * PAGE), 4n * PAGE)
+      same('bytes unmapped', core.unmap(domain, base, 4n * small), 4n * small)
       const [sync] = bench.trace.calls.filter(({ op }) => op === 'iotlbSync')
       check(sync !== undefined, 'there was no sync')
     },
   },
   {
+    id: 'C-UNMAP-07', obliges: 'driver', source: 'iommu.h unmap_pages, iotlb_sync', needs: 'adversary',
+    says: 'while pages are mapped, replaced or unmapped a DMA meets the old page, the new one or a fault, and pages beside them are not disturbed',
+    run: (t) => none(changesOf(t, ['pages']), ['during', 'disturbed']),
+  },
+  {
+    id: 'C-UNMAP-08', obliges: 'driver', source: 'iommu.h iotlb_sync, iotlb_sync_map, flush_iotlb_all', needs: 'adversary',
+    says: 'after the sync the tables\' answer is the only one, whatever hardware may have kept',
+    run: (t) => none(changesOf(t, ['pages']), ['after']),
+  },
+  {
     id: 'C-TLB-01', obliges: 'driver', source: 'cache tags of the drivers',
     says: 'a flush takes what its own domain had cached, on every point, and leaves other domains as they were',
+    unless: withOneTranslation,
     run(t) {
-      for (const format of t.manifest.formats) {
+      for (const format of declaredFormats(t)) {
         const bench = t.bench()
         bench.probe(...bench.devices)
         const [one, other] = bench.devices as [typeof bench.device, typeof bench.device]
         const [mine, yours] = [bench.paging(one, format), bench.paging(one, format)]
-        bench.map(mine, BASE, 0x90_0000n, 4)
-        bench.map(yours, BASE, 0xa0_0000n, 4)
+        const { base } = bench.addresses
+        const small = pageOf(mine)
+        bench.map(mine, base, 0x90_0000n, 4)
+        bench.map(yours, base, 0xa0_0000n, 4)
         mine.attachDev(one, undefined)
         yours.attachDev(other, undefined)
-        for (const device of [one, other]) for (let page = 0n; page < 4n; page++) bench.dma({ device }, BASE + page * PAGE)
-        bench.unmap(mine, BASE, 2)
+        for (const device of [one, other]) for (let page = 0n; page < 4n; page++) bench.dma({ device }, base + page * small)
+        bench.unmap(mine, base, 2)
         for (let page = 0n; page < 4n; page++) {
-          bench.expect(`${format}: its own`, { device: one }, BASE + page * PAGE, page < 2n ? 'blocked' : 0x90_0000n + page * PAGE)
-          bench.expect(`${format}: another domain's`, { device: other }, BASE + page * PAGE, 0xa0_0000n + page * PAGE)
+          bench.expect(`${format}: its own`, { device: one }, base + page * small, page < 2n ? 'blocked' : 0x90_0000n + page * small)
+          bench.expect(`${format}: another domain's`, { device: other }, base + page * small, 0xa0_0000n + page * small)
         }
         mine.flushIotlbAll?.()
-        for (let page = 2n; page < 4n; page++) bench.expect(`${format}: after a flush of all`, { device: one }, BASE + page * PAGE, 0x90_0000n + page * PAGE)
+        for (let page = 2n; page < 4n; page++) bench.expect(`${format}: after a flush of all`, { device: one }, base + page * small, 0x90_0000n + page * small)
       }
     },
+  },
+  {
+    id: 'C-TLB-02', obliges: 'driver', source: 'PCIe ATS; intel/cache.c cache_tag_flush_range', needs: 'adversary',
+    says: 'a device with a TLB of its own, in which it keeps what it was given, meets no more than one without',
+    run: (t) => none(changesOf(t, PARTS, true), ['during', 'after']),
   },
   {
     id: 'C-I2P-01', obliges: 'driver', source: 'iommu.h iova_to_phys',
     says: 'iovaToPhys answers what hardware answers, offset included, and nothing where nothing is mapped',
     run(t) {
       eachFormat(t, (bench, domain, format) => {
+        const { base } = bench.addresses
+        const small = pageOf(domain)
         const { device } = bench
-        for (const size of sizesOf(domain).filter((each) => BASE + each <= domain.aperture.end)) {
-          domain.mapPages(BASE, PHYSICAL, size, 1, READ_WRITE)
-          for (const address of [BASE, BASE + 0x123n, BASE + size - 1n]) {
+        for (const size of sizesAt(domain, base)) {
+          domain.mapPages(base, PHYSICAL, size, 1, READ_WRITE)
+          for (const address of [base, base + 0x123n, base + size - 1n]) {
             const answer = bench.answer({ device }, address)
             same(`${format}: iovaToPhys`, domain.iovaToPhys(address), answer === 'blocked' ? undefined : answer)
-            same(`${format}: hardware`, answer, address - BASE + PHYSICAL)
+            same(`${format}: hardware`, answer, address - base + PHYSICAL)
           }
-          same(`${format}: beside it`, domain.iovaToPhys(BASE - 1n), undefined)
-          bench.unmap(domain, BASE, Number(size / PAGE))
-          same(`${format}: unmapped`, domain.iovaToPhys(BASE), undefined)
+          same(`${format}: beside it`, domain.iovaToPhys(base - 1n), undefined)
+          bench.unmap(domain, base, Number(size / small))
+          same(`${format}: unmapped`, domain.iovaToPhys(base), undefined)
         }
       })
     },

@@ -28,7 +28,18 @@ export interface Manifest {
   readonly standInBlocks: boolean
   /** Formats that `domainAllocPaging` can be asked for by name, the default first. */
   readonly formats: readonly string[]
-  /** Ordered pairs "from>to" during which DMA sees one of the two and never a fault. */
+  /** Formats whose domains can be set on PASIDs, the default first; absent: all of `formats`. */
+  readonly pasidFormats?: readonly string[]
+  /**
+   * What the requester id may be on while its PASIDs are alive: "blocked", "identity", formats; absent: whatever is
+   * declared. Under anything else setting a PASID is EINVAL, and with PASIDs alive moving there is EBUSY, except to
+   * blocked, which never fails.
+   */
+  readonly pasidsUnder?: readonly string[]
+  /**
+   * Ordered pairs "from>to" of "blocked", "identity", "sva" and formats, during which DMA of the requester id sees
+   * one of the two and never a fault.
+   */
   readonly hitless: readonly string[]
   /** What the hardware cannot do, each with the reason, for the report. */
   readonly limits: Readonly<Record<string, string>>

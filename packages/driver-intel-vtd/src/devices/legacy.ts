@@ -18,7 +18,8 @@ export const probeLegacy = (unit: Unit, device: Device, warn: Warn): DeviceState
       source,
       oldDomainId: from.tag?.domainId,
       newDomainId: to.tag?.domainId,
-      deviceTlbs: deviceTlbs().filter((each) => each.source === source),
+      // A pass-through entry answers no translation request: there is nothing of it in a device's TLB.
+      deviceTlbs: from.tag?.secondStage === true ? deviceTlbs().filter((each) => each.source === source) : [],
     }, unit.capabilities),
   }))
   let live: PointState = absent(CONTEXT_WORDS)

@@ -148,9 +148,6 @@ const vendorOf = ({ hardware, memory, endpoint }: VtdMachine): Vendor<Translatio
   hasDeviceTlb: (source) => endpoint(source).config.enabled.ats,
 })
 
-/**
- * Adversarial mode over a machine with one unit. Made before the driver, it sees every store. Units that share a
- * memory share its events too, which do not say whose command it was: one unit only.
- */
+/** Adversarial mode over one unit. Made before the driver, it sees every store. */
 export const createVtdAdversary = (machine: VtdMachine, options: AdversaryOptions = {}): Adversary =>
   createAdversary(machine, vendorOf(machine), options)

@@ -45,9 +45,10 @@ export interface PasidContext {
   readonly execute: boolean
 }
 
-/** 'absent': an entry that was not present, kept in caching mode. */
-export type ContextCopy = LegacyContext | ScalableContext | 'absent'
-export type PasidCopy = PasidContext | 'absent'
+/** An entry that was not present, kept in caching mode, and whether it asks for silence. */
+export type AbsentCopy = 'absent' | 'absent and silent'
+export type ContextCopy = LegacyContext | ScalableContext | AbsentCopy
+export type PasidCopy = PasidContext | AbsentCopy
 
 /** A DMA that stops, with the reason. `silent`: an FPD bit on the way asked for no record of qualified faults. */
 export class Stopped {

@@ -1,6 +1,6 @@
 // The model: VT-d hardware that reads tables and registers, and answers what happens to a DMA.
 import {
-  createEndpoints, createEventStream, createFailures, createRegisters, createTranslationCache, explore, first, outcomeKey,
+  createEndpoints, createEventStream, createFailures, createRegisters, createTranslationCache, eventsOfUnit, explore, first, outcomeKey,
   PhysicalMemory,
 } from '@iommu/hardware'
 import type { DmaRequest, EndpointCapabilities, Outcome, Step, TestMachine } from '@iommu/hardware'
@@ -33,6 +33,8 @@ export interface ModelOptions {
   readonly profile?: Partial<Profile>
   /** Shared by the units of one machine; a memory of its own where absent. */
   readonly memory?: PhysicalMemory
+  /** Which unit of its machine it is, where several share the memory. */
+  readonly unit?: number
   /** What each source offers in its configuration space; nothing where it is not named. */
   readonly endpoints?: ReadonlyMap<number, EndpointCapabilities>
 }
@@ -41,6 +43,7 @@ export interface ModelOptions {
 export interface VtdMachine extends TestMachine {
   readonly memory: PhysicalMemory
   readonly profile: Profile
+  readonly unit?: number
   /** What the answers to DMA rest on, for other ways of asking. */
   readonly hardware: Hardware
   /** For statements about what hardware holds; a driver never sees them. */
@@ -51,6 +54,8 @@ export const createVtdMachine = (options: ModelOptions = {}): VtdMachine => {
   const profile: Profile = { ...defaultProfile, ...options.profile }
   const events = options.memory?.events ?? createEventStream()
   const memory = options.memory ?? new PhysicalMemory({ coherent: profile.coherent, events })
+  /** Units that share a memory share its events: theirs carry their number. */
+  const own = eventsOfUnit(events, options.unit)
   const words = capabilityWords(profile)
   const capabilities = readCapabilities(words.cap, words.ecap)
   const caches = createCaches()
@@ -61,7 +66,7 @@ export const createVtdMachine = (options: ModelOptions = {}): VtdMachine => {
     plain: new Map(),
   }
   const device = createRegisterDevice(words, capabilities, state, log, {
-    runQueue: () => runQueue(state.queue, { memory, caches, capabilities, events, failures }),
+    runQueue: () => runQueue(state.queue, { memory, caches, capabilities, events: own, failures }),
     rootPointerSet: () => {
       if (capabilities.rootPointerInvalidates) dropEverything(caches)
     },
@@ -86,10 +91,11 @@ export const createVtdMachine = (options: ModelOptions = {}): VtdMachine => {
 
   return {
     profile,
+    ...(options.unit === undefined ? {} : { unit: options.unit }),
     hardware,
     caches,
     memory,
-    registers: createRegisters(device, (offset, bits, value) => events.emit({ kind: 'register', offset, bits, value })),
+    registers: createRegisters(device, (offset, bits, value) => own.emit({ kind: 'register', offset, bits, value })),
     endpoint,
     call(operation) {
       throw new RangeError(`a VT-d unit has no instruction ${operation}`)

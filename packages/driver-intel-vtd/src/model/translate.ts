@@ -11,7 +11,7 @@ import type { Capabilities, Levels } from '../tables/index.js'
 import { firstStageTag, pasidKey } from './caches.js'
 import type { Caches } from './caches.js'
 import { fetchLegacyContext, fetchPasid, fetchScalableContext, fitsSecondStage, isCanonical, Stopped } from './copies.js'
-import type { ContextCopy, LegacyContext, PasidContext, PasidCopy, Reader, ScalableContext } from './copies.js'
+import type { AbsentCopy, ContextCopy, LegacyContext, PasidContext, PasidCopy, Reader, ScalableContext } from './copies.js'
 import type { Formats } from './formats.js'
 import type { UnitState } from './registers.js'
 import type { Asked, Supply } from './supply.js'
@@ -42,6 +42,9 @@ const readerOf = (hardware: Hardware, steps: Step[] | undefined): Reader => ({
   view: hardware.memory.walker, capabilities: hardware.capabilities, hostAddressBits: hardware.hostAddressBits, steps,
 })
 
+/** What is kept of an entry that was not present. */
+const absentCopy = ({ silent }: Stopped): AbsentCopy => (silent ? 'absent and silent' : 'absent')
+
 /** Reads a context entry, or takes the kept copy. In caching mode an absent entry is kept too. */
 const context = (hardware: Hardware, source: number, sight: Sight): LegacyContext | ScalableContext => {
   if (sight.supply !== undefined) return sight.supply.context(source)
@@ -50,11 +53,11 @@ const context = (hardware: Hardware, source: number, sight: Sight): LegacyContex
   const missing = legacy ? 0x02 : 0x41
   const kept = sight.cached ? contexts.get(source) : undefined
   if (kept !== undefined && sight.choose(2) === 0) {
-    if (kept.copy === 'absent') throw new Stopped(missing)
+    if (typeof kept.copy === 'string') throw new Stopped(missing, kept.copy === 'absent and silent')
     return kept.copy
   }
   const keep = (copy: ContextCopy, domainId: number): void => {
-    if (sight.fills) contexts.keep(source, { source, pasid: 0, domainId, absent: copy === 'absent' }, copy)
+    if (sight.fills) contexts.keep(source, { source, pasid: 0, domainId, absent: typeof copy === 'string' }, copy)
   }
   try {
     const reader = readerOf(hardware, sight.steps)
@@ -62,7 +65,7 @@ const context = (hardware: Hardware, source: number, sight: Sight): LegacyContex
     keep(read, read.mode === 'legacy' ? read.domainId : 0)
     return read
   } catch (error) {
-    if (capabilities.cachingMode && error instanceof Stopped && error.code === missing) keep('absent', 0)
+    if (capabilities.cachingMode && error instanceof Stopped && error.code === missing) keep(absentCopy(error), 0)
     throw error
   }
 }
@@ -74,18 +77,18 @@ const pasidEntry = (hardware: Hardware, source: number, from: ScalableContext, p
   const key = pasidKey(source, pasid)
   const kept = sight.cached ? pasids.get(key) : undefined
   if (kept !== undefined && sight.choose(2) === 0) {
-    if (kept.copy === 'absent') throw new Stopped(0x59, from.silent)
+    if (typeof kept.copy === 'string') throw new Stopped(0x59, from.silent || kept.copy === 'absent and silent')
     return kept.copy
   }
   const keep = (copy: PasidCopy, domainId: number): void => {
-    if (sight.fills) pasids.keep(key, { source, pasid, domainId, absent: copy === 'absent' }, copy)
+    if (sight.fills) pasids.keep(key, { source, pasid, domainId, absent: typeof copy === 'string' }, copy)
   }
   try {
     const read = fetchPasid(readerOf(hardware, sight.steps), from, pasid)
     keep(read, read.domainId)
     return read
   } catch (error) {
-    if (capabilities.cachingMode && error instanceof Stopped && error.code === 0x59) keep('absent', 0)
+    if (capabilities.cachingMode && error instanceof Stopped && error.code === 0x59) keep(absentCopy(error), 0)
     throw error
   }
 }

@@ -26,6 +26,8 @@ export interface Flushes {
 
 /** The Present bit is bit 0 of word 0 in context entries and PASID entries alike. */
 const PRESENT = 1n
+/** Fault Processing Disable is bit 1 of it, and speaks while the entry is not present. */
+const FAULTS_IGNORED = 2n
 
 const isPresent = (words: readonly bigint[]): boolean => ((words[0] ?? 0n) & PRESENT) === PRESENT
 
@@ -42,7 +44,8 @@ export const planEntry = (from: readonly bigint[], to: readonly bigint[], flushe
   const steps: PlanStep[] = []
   const now = [...from]
   if (isPresent(from)) {
-    now[0] = (from[0] as bigint) & ~PRESENT
+    // Silence that is wanted comes with the same store: a copy of the absent entry may be kept.
+    now[0] = ((from[0] as bigint) & ~PRESENT) | (isPresent(to) ? 0n : (to[0] as bigint) & FAULTS_IGNORED)
     steps.push(store(0, now[0]), { do: 'order' }, { do: 'write-back' }, ...invalidations(flushes.removed))
   }
   const rest = to.flatMap((word, index) => (index > 0 && word !== now[index] ? [store(index, word)] : []))

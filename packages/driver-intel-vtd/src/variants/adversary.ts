@@ -5,8 +5,9 @@ import { driverOver } from '../backends.js'
 import type { IntelVtd } from '../driver.js'
 import { programming } from '../programming/index.js'
 import type { Programming } from '../programming/index.js'
-import type { Flushes, PlanStep } from '../programming/plan.js'
+import type { PlanStep } from '../programming/plan.js'
 import { DESCRIPTOR_TYPES, OFFSETS, queueAddress, waitDescriptor } from '../tables/index.js'
+import { flushes, hostAddressBits, invalidate, plan, present, presentFirst, removed, removedWithout, zeroedAtOnce } from './variant.js'
 
 /** A broken driver, and on which hardware it shows. */
 export interface AdversaryVariant {
@@ -14,6 +15,8 @@ export interface AdversaryVariant {
   readonly title: string
   /** The sentences that it breaks, the one that it always breaks first; none: nothing goes wrong on this hardware. */
   readonly breaks: readonly ('during' | 'after' | 'free')[]
+  /** The suite's statements that it breaks, the one that it must first. Absent: the suite has such a mutant already. */
+  readonly statements?: readonly string[]
   /** Shows on hardware with caching mode only. */
   readonly cachingMode?: true
   /** How stores and commands behave, where that decides. */
@@ -30,12 +33,9 @@ export interface AdversarySetup {
 
 type Facts = Omit<AdversaryVariant, 'createDriver'>
 
-const hostAddressBits = (machine: TestMachine | undefined): number =>
-  (machine as (TestMachine & { readonly profile?: { readonly hostAddressBits: number } }) | undefined)?.profile?.hostAddressBits ?? 46
-
 type Through = (machine: TestMachine, broken: () => boolean) => TestMachine
 
-const variant = (facts: Facts, change: Partial<Programming>, through: Through = (machine) => machine): AdversaryVariant => ({
+const momentary = (facts: Facts, change: Partial<Programming>, through: Through = (machine) => machine): AdversaryVariant => ({
   ...facts,
   createDriver(machines, { warn, broken = () => true }) {
     const wrong: Programming = { ...programming, ...change }
@@ -53,25 +53,9 @@ const variant = (facts: Facts, change: Partial<Programming>, through: Through = 
   },
 })
 
-const flushes = (change: (whole: Flushes) => Flushes): Partial<Programming> => ({
-  flushContext: (facts, capabilities) => change(programming.flushContext(facts, capabilities)),
-  flushPasid: (facts, capabilities) => change(programming.flushPasid(facts, capabilities)),
-})
-
-/** The submissions when an entry goes: 0 its own cache, 1 the IOTLB, 2 device TLBs. */
-const removed = (change: (groups: Flushes['removed']) => Flushes['removed']): Partial<Programming> =>
-  flushes((whole) => ({ ...whole, removed: change(whole.removed) }))
-const without = (index: number): Partial<Programming> => removed((groups) => groups.filter((_, each) => each !== index))
 const together = (...order: readonly number[]): Partial<Programming> =>
   removed((groups) => (groups.length === 0 ? [] : [order.flatMap((index) => groups[index] ?? []), ...groups.slice(2)]))
 
-const plan = (change: (steps: readonly PlanStep[], from: readonly bigint[], to: readonly bigint[]) => PlanStep[]): Partial<Programming> => ({
-  planEntry: (from, to, whole) => change(programming.planEntry(from, to, whole), from, to),
-})
-
-const present = (words: readonly bigint[]): boolean => ((words[0] ?? 0n) & 1n) === 1n
-const invalidate = (groups: Flushes['removed']): PlanStep[] =>
-  groups.filter((each) => each.length > 0).map((descriptors) => ({ do: 'invalidate', descriptors }))
 const settled: readonly PlanStep[] = [{ do: 'order' }, { do: 'write-back' }]
 
 /** An entry is overwritten where it is, word by word, and invalidated afterwards. */
@@ -82,27 +66,8 @@ const inPlace = (order: (stores: PlanStep[]) => PlanStep[]): Partial<Programming
   },
 })
 
-/** All words of a present entry go to zero before anything is invalidated, as Linux did until 2026. */
-const zeroedAtOnce: Partial<Programming> = {
-  planEntry(from, to, whole) {
-    if (!present(from)) return programming.planEntry(from, to, whole)
-    const zero = from.map(() => 0n)
-    const stores = from.flatMap((value, index): PlanStep[] => (value === 0n ? [] : [{ do: 'store', index, value: 0n }]))
-    return [...stores, ...settled, ...invalidate(whole.removed), ...programming.planEntry(zero, to, whole)]
-  },
-}
-
-const lastStoreOfPresent = (steps: readonly PlanStep[]): number => steps.findLastIndex((step) => step.do === 'store' && step.index === 0)
-
-const presentBeforePointer = plan((steps, from, to) => {
-  if (!present(to) || steps.length === 0) return [...steps]
-  const last = lastStoreOfPresent(steps)
-  const start = Math.max(0, present(from) ? steps.findIndex((step) => step.do === 'store' && step.index > 0) : 0)
-  return [...steps.slice(0, start), steps[last] as PlanStep, ...steps.slice(start, last), ...steps.slice(last + 1)]
-})
-
 const noBarrier = plan((steps, _from, to) => {
-  const last = lastStoreOfPresent(steps)
+  const last = steps.findLastIndex((step) => step.do === 'store' && step.index === 0)
   return steps.filter((step, index) => !present(to) || step.do !== 'order' || index !== last - 1)
 })
 
@@ -130,27 +95,41 @@ const nobodyWaits: Through = (machine, broken) => {
 
 /** The mutants of adversary.md 3.2. An indivisible 64-byte store is not among them: neither plans nor memory have one. */
 export const adversaryVariants: readonly AdversaryVariant[] = [
-  variant({ id: 'in-place-ascending', title: 'an entry is overwritten in place, lowest word first', breaks: ['during', 'after', 'free'] },
+  momentary({ id: 'in-place-ascending', title: 'an entry is overwritten in place, lowest word first', breaks: ['during', 'after', 'free'] },
     inPlace((stores) => stores)),
-  variant({ id: 'in-place-descending', title: 'an entry is overwritten in place, highest word first', breaks: ['during', 'after', 'free'] },
+  momentary({ id: 'in-place-descending', title: 'an entry is overwritten in place, highest word first', statements: [
+    'C-PASID-03', 'C-ATTACH-06', 'C-ATTACH-05', 'C-PASID-17', 'C-SVA-05', 'C-TLB-02', 'C-FREE-01', 'C-FREE-03',
+  ], breaks: ['during', 'after', 'free'] },
     inPlace((stores) => stores.reverse())),
-  variant({ id: 'zeroed-at-once', title: 'a present entry is zeroed whole before it is invalidated', breaks: ['during'] }, zeroedAtOnce),
-  variant({ id: 'no-entry-cache', title: 'the PASID cache is not invalidated when an entry goes', breaks: ['free', 'after', 'during'] }, without(0)),
-  variant({ id: 'no-iotlb', title: 'the IOTLB is not invalidated when an entry goes', breaks: ['free', 'after'] }, without(1)),
-  variant({ id: 'iotlb-first', title: 'the IOTLB is invalidated before the PASID cache, each with its own wait', breaks: ['free', 'after'] },
+  momentary({ id: 'zeroed-at-once', title: 'a present entry is zeroed whole before it is invalidated', breaks: ['during'] }, zeroedAtOnce),
+  momentary({ id: 'no-entry-cache', title: 'the PASID cache is not invalidated when an entry goes', breaks: ['free', 'after', 'during'] }, removedWithout(0)),
+  momentary({ id: 'no-iotlb', title: 'the IOTLB is not invalidated when an entry goes', breaks: ['free', 'after'] }, removedWithout(1)),
+  momentary({ id: 'iotlb-first', title: 'the IOTLB is invalidated before the PASID cache, each with its own wait', breaks: ['free', 'after'] },
     removed(([first = [], second = [], ...rest]) => [second, first, ...rest])),
-  variant({ id: 'iotlb-first-one-wait', title: 'the IOTLB is invalidated before the PASID cache, with one wait for both', breaks: ['free', 'after'] },
+  momentary({ id: 'iotlb-first-one-wait', title: 'the IOTLB is invalidated before the PASID cache, with one wait for both', statements: [
+    'C-FREE-01', 'C-ATTACH-05', 'C-ATTACH-06', 'C-PASID-03', 'C-PASID-17', 'C-SVA-05', 'C-TLB-02',
+  ], breaks: ['free', 'after'] },
     together(1, 0)),
-  variant({ id: 'one-wait-ordered', title: 'one wait for PASID cache and IOTLB, on hardware that orders the two', breaks: [], queue: 'ordered' },
+  momentary({ id: 'one-wait-ordered', title: 'one wait for PASID cache and IOTLB, on hardware that orders the two', breaks: [], queue: 'ordered' },
     together(0, 1)),
-  variant({ id: 'one-wait', title: 'one wait for PASID cache and IOTLB', breaks: ['free', 'after'], queue: 'unordered' }, together(0, 1)),
-  variant({ id: 'no-wait', title: 'nothing waits for invalidations', breaks: ['free', 'after', 'during'] }, {}, nobodyWaits),
-  variant({ id: 'present-before-pointer', title: 'P is stored before the rest of the entry', breaks: ['during', 'after', 'free'] }, presentBeforePointer),
-  variant({ id: 'no-barrier', title: 'no barrier before P, on a CPU that keeps stores in order', breaks: [] }, noBarrier),
-  variant({ id: 'no-barrier-late', title: 'no barrier before P, on a CPU that does not keep stores in order', breaks: ['during', 'after', 'free'], stores: 'order' },
+  momentary({ id: 'one-wait', title: 'one wait for PASID cache and IOTLB', statements: [
+    'C-FREE-01', 'C-ATTACH-05', 'C-ATTACH-06', 'C-PASID-03', 'C-PASID-17', 'C-SVA-05', 'C-TLB-02',
+  ], breaks: ['free', 'after'], queue: 'unordered' }, together(0, 1)),
+  momentary({ id: 'no-wait', title: 'nothing waits for invalidations', statements: [
+    'C-FREE-01', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-08', 'C-ATTACH-09', 'C-ROLL-05', 'C-PASID-03',
+    'C-PASID-04', 'C-PASID-17', 'C-SVA-05', 'C-UNMAP-07', 'C-UNMAP-08', 'C-TLB-02', 'C-FREE-02', 'C-FREE-03',
+  ], breaks: ['free', 'after', 'during'] }, {}, nobodyWaits),
+  momentary({ id: 'present-before-pointer', title: 'P is stored before the rest of the entry', breaks: ['during', 'after', 'free'] }, presentFirst),
+  momentary({ id: 'no-barrier', title: 'no barrier before P, on a CPU that keeps stores in order', breaks: [] }, noBarrier),
+  momentary({ id: 'no-barrier-late', title: 'no barrier before P, on a CPU that does not keep stores in order', statements: [
+    'C-ATTACH-06', 'C-ATTACH-05', 'C-PASID-03', 'C-PASID-17', 'C-PASID-18', 'C-SVA-05', 'C-UNMAP-07', 'C-UNMAP-08',
+    'C-TLB-02', 'C-FREE-03',
+  ], breaks: ['during', 'after', 'free'], stores: 'order' },
     noBarrier),
-  variant({ id: 'no-entry-cache-after-set', title: 'in caching mode the PASID cache is not invalidated when an entry comes', breaks: ['after'], cachingMode: true },
+  momentary({ id: 'no-entry-cache-after-set', title: 'in caching mode the PASID cache is not invalidated when an entry comes', statements: [
+    'C-ATTACH-05', 'C-ATTACH-17', 'C-PASID-03', 'C-PASID-17', 'C-TLB-02',
+  ], breaks: ['after'], cachingMode: true },
     flushes((whole) => ({ ...whole, added: whole.added.slice(1) }))),
-  variant({ id: 'no-iotlb-after-set', title: 'in caching mode the IOTLB is not invalidated when an entry comes', breaks: [], cachingMode: true },
+  momentary({ id: 'no-iotlb-after-set', title: 'in caching mode the IOTLB is not invalidated when an entry comes', breaks: [], cachingMode: true },
     flushes((whole) => ({ ...whole, added: whole.added.slice(0, 1) }))),
 ]

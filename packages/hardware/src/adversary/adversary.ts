@@ -1,67 +1,21 @@
 // Adversarial mode: watches a machine's driver, and says at every step everything that a DMA could meet.
 import type { DmaRequest, Outcome, Translated } from '../dma.js'
 import { outcomeKey } from '../dma.js'
-import type { Observer } from '../events.js'
 import { explore } from '../explore.js'
 import type { Choose } from '../explore.js'
 import { classify, heldKey } from './classify.js'
-import type { Judgement } from './classify.js'
 import { createCommands } from './commands.js'
-import type { QueueOrder } from './commands.js'
 import { createEntryCaches, placeKey } from './entries.js'
 import type { Cost } from './entries.js'
 import { describeStep } from './findings.js'
-import type { Finding, Sentence, Verdict } from './findings.js'
+import type { Finding, Sentence } from './findings.js'
 import { createHistory } from './history.js'
-import type { Stores, WatchedMemory } from './history.js'
 import { createMaySet, tagKey } from './may-set.js'
-import { createTranslations } from './translations.js'
+import { givenBack } from './marks.js'
+import type { Given } from './marks.js'
+import type { Adversary, AdversaryOptions, Sight, WatchedMachine } from './face.js'
+import { createTranslations, questionKey } from './translations.js'
 import type { EntryAsk, Held, Look, TranslationAsk, Vendor } from './vendor.js'
-
-export interface AdversaryOptions {
-  /** `prompt` where the walker snoops, `write-back` where it does not, if absent. */
-  readonly stores?: Stores
-  /** `vendor` if absent. */
-  readonly queue?: QueueOrder
-  /** The DMA that is tried after every step. More can be added with `track`. */
-  readonly probes?: readonly DmaRequest[]
-}
-
-/** The machine that is watched. */
-export interface WatchedMachine {
-  readonly memory: WatchedMemory & { readonly coherent: boolean }
-  observe(observer: Observer): () => void
-}
-
-/** `flight`: a DMA that is under way, whatever it began with; `next`: one that begins now; `memory`: without caches. */
-export type Sight = 'flight' | 'next' | 'memory'
-
-export interface Adversary {
-  readonly cost: Readonly<Cost>
-  /** Tries these requests too from now on. */
-  track(...requests: readonly DmaRequest[]): void
-  /** Everything that a request may meet. Equal outcomes once. */
-  outcomes(request: DmaRequest, sight?: Sight): readonly Outcome[]
-  /**
-   * Runs a change from one state to another and judges it. `hitless`: blocked is no answer in between, unless it is
-   * the one before or after.
-   */
-  watch(run: () => void, options?: { readonly hitless?: boolean }): Verdict
-  /**
-   * A domain id is given back. What hardware still holds under it, unless an entry that is live can bring it back
-   * (rule 14). Table pages need no call: they are judged when the allocator gets them.
-   */
-  release(domain: number): readonly Finding[]
-  /** Table pages given back too early since the last call of this or of `watch`. */
-  freedPages(): readonly Finding[]
-  /** Kept copies that differ from memory in any bit that was read (rule 15). */
-  atRest(): readonly Finding[]
-  /** Domains that kept copies name now: those to `release` when they are given back. */
-  domains(): ReadonlySet<number>
-  /** The invalidations since the last `watch` began. */
-  invalidations(): readonly Judgement[]
-  stop(): void
-}
 
 /** What one exploration came by; it is put into the caches when the exploration is over. */
 interface Trail<V, P> {
@@ -88,7 +42,7 @@ export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V,
   /** Outcomes met during the change at hand, by probe, with the step. */
   let met: Map<string, { readonly outcome: Outcome; readonly step: string }>[] | undefined
   /** Commands of the change at hand, each with the domains given back after it. */
-  let judged: { readonly judge: (released: ReadonlySet<number>) => Judgement; readonly released: Set<number> }[] = []
+  let judged: { readonly judge: ReturnType<typeof classify>; readonly released: ((tag: Given) => boolean)[] }[] = []
   let freed: Finding[] = []
 
   const newTrail = (): Trail<V, P> => ({ entries: new Map(), translations: new Map(), devices: new Map() })
@@ -102,7 +56,7 @@ export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V,
       return pick(choose, copies).fetched.value as C
     },
     translation(ask) {
-      trail.translations.set(`${tagKey(ask.tag)} ${ask.frame} ${ask.from}`, ask)
+      trail.translations.set(questionKey(ask), ask)
       return sight === 'memory' ? translations.memory(ask).walked.value : pick(choose, translations.values(ask))
     },
   })
@@ -143,6 +97,7 @@ export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V,
       for (const held of trail.devices.values()) more = devices.add(held) || more
       if (more) continue
       entries.close(new Set(trail.entries.keys()))
+      translations.keepOnly(new Set(trail.translations.keys()))
       outcomes.forEach((each, index) => {
         for (const outcome of each) {
           const key = outcomeKey(outcome)
@@ -182,7 +137,7 @@ export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V,
       isCurrent: (copy) => entries.isCurrent(copy),
       isFresh: (held) => fresh.has(heldKey(held)),
     })
-    judged.push({ judge, released: new Set() })
+    judged.push({ judge, released: [] })
   }
   const finding = (sentence: Sentence, step: string, says: string): Finding => ({ sentence, step, says })
   const heldPages = (step: string, frame: number, count: number): Finding[] => {
@@ -196,11 +151,8 @@ export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V,
   }
 
   /** Steps that touch nothing on a probed path change no outcome. */
-  const touchesPath = (changed: readonly number[]): boolean => {
-    if (changed.length === 0) return false
-    const sets = [entries.words(), translations.words()]
-    return changed.some((word) => sets.some((each) => each.has(word)))
-  }
+  const touchesPath = (changed: readonly number[]): boolean =>
+    changed.some((word) => entries.restsOn(word) || translations.restsOn(word))
 
   const stop = machine.observe((event) => {
     history.tick()
@@ -208,7 +160,8 @@ export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V,
     if (event.kind === 'free') freed.push(...heldPages(describeStep(event), event.frame, event.count))
     // Switching ATS off empties the device's TLB.
     if (event.kind === 'config' && event.feature === 'ats' && !event.on) devices.drop(({ tag }) => tag.domain === event.source, Infinity)
-    const command = vendor.command(event)
+    const elsewhere = 'unit' in event && event.unit !== machine.unit
+    const command = elsewhere ? undefined : vendor.command(event)
     if (command !== undefined) {
       if (command.drop !== undefined) classifyNow(command)
       commands.issue(command, history.now)
@@ -246,6 +199,8 @@ export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V,
       const to = probes.map((probe) => outcomesOf(probe, 'memory')[0] as Outcome)
       const seen = met
       met = undefined
+      const interrupted = probes.filter((_, index) =>
+        seen[index]?.has('blocked') === true && from[index]?.result !== 'blocked' && to[index]?.result !== 'blocked')
       const report = (sentence: Sentence, index: number, outcome: Outcome, step: string): Finding => ({
         sentence, step, outcome, probe: probes[index] as DmaRequest,
         says: `${outcomeKey(outcome)}, and not ${outcomeKey(from[index] as Outcome)} or ${outcomeKey(to[index] as Outcome)}`,
@@ -260,19 +215,32 @@ export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V,
         .map((outcome) => report('after', index, outcome, 'return')))
       const free = freed
       freed = []
-      return { during, after, free, from, to }
+      return { during, after, free, probes: [...probes], from, to, interrupted }
     },
-    release(domain) {
-      for (const { released } of judged) released.add(domain)
+    marks(...requests) {
+      const trails = requests.map((request) => {
+        const trail = newTrail()
+        outcomesOf(request, 'memory', trail)
+        return trail
+      })
+      return {
+        // The last entry on the way: those before it lead elsewhere too.
+        entries: trails.flatMap((trail) => [...trail.entries.values()].slice(-1))
+          .map((ask) => entries.memory(ask).fetched.tag).filter(({ absent }) => !absent),
+        translations: trails.flatMap((trail) => [...trail.translations.values()].map(({ tag }) => tag)),
+      }
+    },
+    release(given) {
+      const { hasEntry, hasTranslation, has } = givenBack(given)
+      for (const { released } of judged) released.push(has)
       const trail = newTrail()
       for (const probe of probes) outcomesOf(probe, 'memory', trail)
       const live = new Set([...trail.translations.values()].map(({ tag }) => tagKey(tag)))
       return [
-        ...entries.kept().filter(({ fetched: { tag } }) => !tag.absent && tag.domain === domain)
-          .filter((copy) => !entries.isCurrent(copy))
-          .map(({ fetched }) => finding('free', 'release', `a kept copy still names domain ${domain}: ${fetched.key}`)),
+        ...entries.kept().filter((copy) => hasEntry(copy.fetched.tag) && !entries.isCurrent(copy))
+          .map(({ fetched }) => finding('free', 'release', `a kept copy still names domain ${fetched.tag.domain}: ${fetched.key}`)),
         ...[...translations.leaves.all(), ...translations.tables.all()]
-          .filter(({ tag }) => tag.domain === domain && !live.has(tagKey(tag)))
+          .filter(({ tag }) => hasTranslation(tag) && !live.has(tagKey(tag)))
           .map(({ tag, kind, key }) => finding('free', 'release', `a kept ${kind} under ${tagKey(tag)}: ${key}`)),
       ]
     },
@@ -284,7 +252,7 @@ export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V,
     atRest: () => entries.kept().filter((copy) => !entries.isCurrent(copy))
       .map(({ fetched }) => finding('rest', 'rest', `a kept copy differs from memory: ${fetched.key}`)),
     domains: () => new Set(entries.kept().filter(({ fetched }) => !fetched.tag.absent).map(({ fetched }) => fetched.tag.domain)),
-    invalidations: () => judged.map(({ judge, released }) => judge(released)),
+    invalidations: () => judged.map(({ judge, released }) => judge((tag) => released.some((each) => each(tag)))),
     stop,
   }
 }

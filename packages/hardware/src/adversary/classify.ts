@@ -1,5 +1,6 @@
 // Judges invalidations when they are issued: needed, needless, mandated, and how much too wide.
 import type { Copy } from './entries.js'
+import type { Given } from './marks.js'
 import { tagKey } from './may-set.js'
 import type { Command, Drop, EntryTag, Held } from './vendor.js'
 
@@ -34,32 +35,31 @@ export const heldKey = ({ tag, kind, key, first, last }: Omit<Held<unknown>, 'va
   `${tagKey(tag)} ${kind} ${first}-${last} ${key}`
 
 /** What may be in one place: several copies, of which the cache holds one at the most. */
-interface Covered { readonly place: string; readonly domain: number; readonly stale: boolean }
+interface Covered { readonly place: string; readonly tag: Given | undefined; readonly stale: boolean }
 
 const entryPlace = ({ cache, source, pasid }: EntryTag): string => `${cache} ${source}/${pasid}`
 const heldPlace = ({ tag, kind, first, last }: Held<unknown>): string => `${tagKey(tag)} ${kind} ${first}-${last}`
-const domainOf = ({ absent, domain }: EntryTag): number => (absent ? -1 : domain)
 
 const covers = (drop: Drop, holdings: Holdings): Covered[] => [
   ...holdings.entries.filter(({ fetched }) => drop.entry(fetched.tag)).map((copy) => ({
-    place: entryPlace(copy.fetched.tag), domain: domainOf(copy.fetched.tag), stale: !holdings.isCurrent(copy),
+    place: entryPlace(copy.fetched.tag), tag: copy.fetched.tag, stale: !holdings.isCurrent(copy),
   })),
   ...holdings.translations.filter((held) => drop.translation(held))
-    .map((held) => ({ place: heldPlace(held), domain: held.tag.domain, stale: !holdings.isFresh(held) })),
+    .map((held) => ({ place: heldPlace(held), tag: held.tag, stale: !holdings.isFresh(held) })),
   // A device's tag is its source: it is never given back.
   ...holdings.devices.filter((held) => drop.device(held))
-    .map((held) => ({ place: heldPlace(held), domain: -1, stale: !holdings.isFresh(held) })),
+    .map((held) => ({ place: heldPlace(held), tag: undefined, stale: !holdings.isFresh(held) })),
 ]
 
 const placesOf = (covered: readonly Covered[]): Set<string> => new Set(covered.map(({ place }) => place))
 
-/** Looks at a command now; the answer is asked once it is known which domains have been given back since. */
-export const classify = (command: Command, holdings: Holdings): ((released: ReadonlySet<number>) => Judgement) => {
+/** Looks at a command now; the answer is asked once it is known which tags have been given back since. */
+export const classify = (command: Command, holdings: Holdings): ((released: (tag: Given) => boolean) => Judgement) => {
   const covered = command.drop === undefined ? [] : covers(command.drop, holdings)
   const all = placesOf(covered)
   const stale = placesOf(covered.filter((each) => each.stale))
   return (released) => {
-    const leaving = placesOf(covered.filter(({ place, domain }) => !stale.has(place) && released.has(domain)))
+    const leaving = placesOf(covered.filter(({ place, tag }) => !stale.has(place) && tag !== undefined && released(tag)))
     const needed = stale.size + leaving.size > 0
     return {
       text: command.text,

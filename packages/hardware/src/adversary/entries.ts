@@ -66,8 +66,8 @@ export interface EntryCaches {
   drop(drop: Drop, issue: Time): void
   /** Whether memory still says what the copy says. */
   isCurrent(copy: Copy): boolean
-  /** Words that the last answers rest on. */
-  words(): ReadonlySet<number>
+  /** Whether the last answers rest on a word. */
+  restsOn(word: number): boolean
   /** The oldest moment that a window reaches back to. */
   readonly floor: Time
 }
@@ -202,8 +202,13 @@ export const createEntryCaches = (history: History, cost: Cost): EntryCaches => 
       }
     },
     isCurrent: ({ reads }) => reads.every(([word, value]) => history.latest(BigInt(word) * 8n) === value),
-    words: () => new Set([...slots.values()].flatMap(({ known, fresh }) =>
-      [...(known?.words ?? []), ...[...fresh.values()].flatMap(({ words }) => [...words])])),
+    restsOn(word) {
+      for (const { known, fresh } of slots.values()) {
+        if (known?.words.has(word) === true) return true
+        for (const { words } of fresh.values()) if (words.has(word)) return true
+      }
+      return false
+    },
     get floor() { return Math.min(history.now, ...[...slots.values()].map(({ low }) => low)) },
   }
 }

@@ -20,9 +20,12 @@ export interface Verdict {
   readonly after: readonly Finding[]
   /** Table pages given back while hardware could still hold them. */
   readonly free: readonly Finding[]
+  readonly probes: readonly DmaRequest[]
   /** What each probe met before and meets now, as memory says it. */
   readonly from: readonly Outcome[]
   readonly to: readonly Outcome[]
+  /** Probes that could be blocked in between, although they are blocked neither before nor after. */
+  readonly interrupted: readonly DmaRequest[]
 }
 
 const hex = (value: bigint | number): string => `0x${value.toString(16)}`

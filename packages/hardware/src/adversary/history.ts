@@ -49,6 +49,8 @@ export interface History {
   settle(): readonly number[]
   /** Values of an atom, oldest first, each with its times. At least one is current. */
   versions(address: bigint, bytes: number): readonly Version[]
+  /** The distinct values of a word that a read now may answer. */
+  readable(address: bigint): readonly bigint[]
   /** The last value stored. */
   latest(address: bigint): bigint
   isMemory(frame: number): boolean
@@ -151,8 +153,21 @@ export const createHistory = (memory: WatchedMemory, stores: Stores): History =>
       }
     },
     settle: () => settleWhere(() => true),
+    readable(address) {
+      const known = words.get(wordOf(address))
+      if (known === undefined) return [memory.walker.load64(address)]
+      const { versions } = known
+      const last = versions[versions.length - 1] as WordVersion
+      if (versions.length === 1 || (versions[versions.length - 2] as WordVersion).to <= now) return [last.value]
+      return [...new Set(versions.filter(({ to }) => to > now).map(({ value }) => value))]
+    },
     versions(address, bytes) {
       const first = wordOf(address)
+      if (bytes === 8) {
+        const known = words.get(first)
+        if (known === undefined) return [{ values: [memory.walker.load64(address)], from: -1, superseded: Infinity, to: Infinity }]
+        return known.versions.map(({ value, from, superseded, to }) => ({ values: [value], from, superseded, to }))
+      }
       const parts = Array.from({ length: bytes / 8 }, (_, index): readonly WordVersion[] =>
         words.get(first + index)?.versions
         ?? [{ value: memory.walker.load64(address + BigInt(index * 8)), from: -1, superseded: Infinity, to: Infinity }])

@@ -34,8 +34,13 @@ export interface Translations<V, P> {
   memory(ask: TranslationAsk<V, P>): { readonly walked: Walked<V>; readonly reached: readonly Reached<P>[] }
   /** Caches learn from every walk that the question allows. True where they hold more, or anything younger. */
   fill(ask: TranslationAsk<V, P>): boolean
-  words(): ReadonlySet<number>
+  /** Whether the answers to the questions that are kept rest on a word. */
+  restsOn(word: number): boolean
+  /** Forgets what was worked out for other questions than these, by `questionKey`. */
+  keepOnly(questions: ReadonlySet<string>): void
 }
+
+export const questionKey = <V, P>({ tag, frame, from }: TranslationAsk<V, P>): string => `${tagKey(tag)} ${frame} ${from}`
 
 /** Memory as one walk reads it, each word in one of the values that can be read now. */
 const viewOf = (history: History, read: (address: bigint) => bigint): HardwareView => {
@@ -60,13 +65,12 @@ export const createTranslations = <V, P>(history: History, cost: Cost): Translat
   const leaves = createMaySet<V>()
   const tables = createMaySet<P>()
   const known = new Map<string, Known<V, P>>()
-  const nameOf = (ask: TranslationAsk<V, P>): string => `${tagKey(ask.tag)} ${ask.frame} ${ask.from}`
 
   const walks = (ask: TranslationAsk<V, P>, start: Held<P> | undefined, words: Set<number>): Way<V, P>[] =>
     explore((choose: Choose): Way<V, P> => {
       const read = (address: bigint): bigint => {
         words.add(wordOf(address))
-        const values = [...new Set(history.versions(address, 8).filter(({ to }) => to > history.now).map((each) => each.values[0] as bigint))]
+        const values = history.readable(address)
         return values[choose(values.length)] as bigint
       }
       const reached: Reached<P>[] = []
@@ -74,7 +78,7 @@ export const createTranslations = <V, P>(history: History, cost: Cost): Translat
       return { start, walked, reached }
     }, wayKey)
   const waysOf = (ask: TranslationAsk<V, P>): readonly Way<V, P>[] => {
-    const name = nameOf(ask)
+    const name = questionKey(ask)
     const old = known.get(name)
     const pointersStamp = tables.stampOf(ask.tag)
     if (old !== undefined && old.pointersStamp === pointersStamp && !history.changed(old.words, old.stamp)) {
@@ -122,6 +126,12 @@ export const createTranslations = <V, P>(history: History, cost: Cost): Translat
       }
       return more
     },
-    words: () => new Set([...known.values()].flatMap(({ words }) => [...words])),
+    restsOn(word) {
+      for (const { words } of known.values()) if (words.has(word)) return true
+      return false
+    },
+    keepOnly(questions) {
+      for (const question of known.keys()) if (!questions.has(question)) known.delete(question)
+    },
   }
 }

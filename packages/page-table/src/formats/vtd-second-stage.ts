@@ -1,7 +1,7 @@
 // Intel VT-d second-stage tables: entries with a read and a write bit and no present bit.
 import { address, bit, encode, entry, field, join } from '@iommu/bits'
 import type { Run } from '@iommu/bits'
-import { deriveFormat, maskFor } from '../format.js'
+import { bySizeBit, deriveFormat, maskFor } from '../format.js'
 import type { Format } from '../format.js'
 
 /** Linux keeps here that a table entry has been written back to memory for a walker that does not snoop. */
@@ -53,6 +53,7 @@ export interface SecondStageOptions {
 export const secondStage = ({ levels, leafShifts, addressBits, snoopControl }: SecondStageOptions): Format => {
   const layout = secondStageEntry
   const snoop = maskFor(layout, 'SNP')
+  const pageSize = maskFor(layout, 'PS')
   return deriveFormat({
     layout,
     depths: [3, 4, 5],
@@ -61,18 +62,15 @@ export const secondStage = ({ levels, leafShifts, addressBits, snoopControl }: S
     addressBits,
     address: maskFor(layout, 'ADDR'),
     present: maskFor(layout, 'R', 'W'),
-    table: join(layout, encode(layout, { R: 1, W: 1 })),
+    kinds: bySizeBit(pageSize),
+    table: () => join(layout, encode(layout, { R: 1, W: 1 })),
     writtenBack: WRITTEN_BACK,
-    pageSize: maskFor(layout, 'PS'),
     snoop: snoopControl ? snoop : 0n,
-    invert: 0n,
-    read: maskFor(layout, 'R'),
-    write: maskFor(layout, 'W'),
-    execute: 0n,
-    user: 0n,
+    grants: { invert: 0n, read: maskFor(layout, 'R'), write: maskFor(layout, 'W'), execute: 0n, user: 0n },
     leaf: ({ read, write }) => join(layout, encode(layout, { R: read ? 1 : 0, W: write ? 1 : 0 })),
-    tableReserved: snoop,
+    size: (_shift, level) => (level > 1 ? pageSize : 0n),
+    tableReserved: (_level, hasLeaf) => snoop | (hasLeaf ? 0n : pageSize),
     leafReserved: snoopControl ? 0n : snoop,
-    largeMeaning: 0n,
+    largeUnchecked: 0n,
   })
 }

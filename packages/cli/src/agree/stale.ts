@@ -1,0 +1,75 @@
+// Caches that were not told: what QEMU answers then must be among everything that hardware may answer.
+import { frameAddress } from '@iommu/hardware'
+import type { Machine, Outcome } from '@iommu/hardware'
+import type { Qemu } from '@iommu/machine-qemu'
+import { createPair } from './compare.js'
+import type { Pair } from './compare.js'
+import { createRandom } from './random.js'
+import { ask } from './subject.js'
+import type { Loadable, StaleCase, Subject } from './subject.js'
+
+type Where = bigint | 'blocked'
+
+/** What came of many cases. */
+export interface StaleResult {
+  readonly cases: number
+  /** By what was changed and left out: how often QEMU gave the old answer, and how often the new one. */
+  readonly kinds: ReadonlyMap<string, { readonly old: number; readonly fresh: number }>
+  /** A case in which QEMU gave an answer that hardware must not give. */
+  readonly wrong?: { readonly name: string; readonly state: readonly string[]; readonly found: Where; readonly allowed: readonly Where[] }
+}
+
+const whereOf = (outcome: Outcome): Where => (outcome.result === 'translated' ? outcome.address : 'blocked')
+
+const change = <Plan>(machine: Machine & { readonly memory: Loadable }, { stores }: StaleCase<Plan>): void => {
+  for (const [address, word] of stores) machine.memory.store64(address, word)
+  machine.memory.order()
+  // Walkers that do not snoop see what was written back.
+  for (const [address] of stores) machine.memory.writeBack(address, 8)
+}
+
+interface Tried {
+  readonly before: Where
+  readonly found: Where
+  readonly allowed: readonly Where[]
+}
+
+const tryOne = <Plan extends { readonly class: string }>({ subject, machine, model }: Pair<Plan>, each: StaleCase<Plan>): Tried => {
+  const { board, stale } = subject
+  for (const target of [model, machine]) {
+    for (const [frame, words] of each.spare) target.memory.load(frameAddress(frame), new Uint8Array(words.buffer))
+    subject.install(target, each.plan)
+  }
+  const request = { ...each.probe, kind: 'untranslated' } as const
+  const adversary = stale.createAdversary(model)
+  adversary.track(request)
+  // Warm: what is asked at the end has been asked before.
+  const before = ask(machine, board, each.probe).where
+  for (const target of [model, machine]) {
+    change(target, each)
+    stale.submit(target, each.plan, each.commands)
+  }
+  const allowed = [...new Set(adversary.outcomes(request, 'next').map(whereOf))]
+  adversary.stop()
+  return { before, found: ask(machine, board, each.probe).where, allowed }
+}
+
+export const compareStale = <Plan extends { readonly class: string }>(
+  subject: Subject<Plan>, qemu: Qemu, cases: number, seed: number,
+): StaleResult => {
+  const random = createRandom(seed, `${subject.target} stale`)
+  const pair = createPair(subject, qemu)
+  const kinds = new Map<string, { old: number; fresh: number }>()
+  for (let done = 0; done < cases; done++) {
+    const each = subject.stale.generate(random)
+    pair.machine.memory.named.clear()
+    const { before, found, allowed } = tryOne(pair, each)
+    const kind = kinds.get(each.name) ?? { old: 0, fresh: 0 }
+    kinds.set(each.name, kind)
+    if (found === before) kind.old++
+    else kind.fresh++
+    if (allowed.includes(found)) continue
+    return { cases: done + 1, kinds, wrong: { name: each.name, state: subject.describe(each.plan), found, allowed } }
+  }
+  return { cases, kinds }
+}

@@ -1,0 +1,213 @@
+// Random VT-d states: most are right to the leaf, the others have one thing wrong at one level.
+import type { Random } from '../random.js'
+import type { Probe } from '../subject.js'
+import type { Page, Tweak, VtdPlan, WayPoint } from './plan.js'
+
+/** Devices that the boards have: the second one has its context entry in the upper table of scalable mode. */
+export const SOURCES = [0x20, 0x80] as const
+
+/** Where nothing is: beyond RAM and every window, and inside of 48 bits. */
+const NOWHERE = 0x40_0000_0000n
+/** RAM that is full of landmarks. */
+export const DATA = { start: 0x10_0000n, end: 0x100_0000n }
+const INTERRUPTS = 0xfee0_0000n
+
+type Make = (random: Random, base: VtdPlan) => VtdPlan
+
+export const shiftOf = (level: number): bigint => BigInt(12 + 9 * (level - 1))
+
+/** A page-aligned address in RAM that a leaf of the level can name; larger ones begin below RAM that is in use. */
+export const targetOf = (random: Random, level: number): bigint => {
+  const size = 1n << shiftOf(level)
+  if (size > DATA.end) return 0n
+  const first = (DATA.start + size - 1n) / size
+  return (first + BigInt(random.below(Number(DATA.end / size - first)))) * size
+}
+
+const wayPoints = ({ mode }: VtdPlan): readonly WayPoint[] =>
+  mode === 'legacy' ? ['root', 'context'] : ['root', 'context', 'directory', 'pasid']
+
+/** Bits that software may use and hardware ignores. */
+const IGNORED_BITS = [52, 55, 58, 61] as const
+const ignored = (random: Random): Tweak => (random.chance(15) ? { flips: [random.pick(IGNORED_BITS)] } : {})
+
+export const newPage = (random: Random, levels: number, level: number): Page => {
+  const width = 12 + 9 * levels
+  // A few upper parts, so that pages share tables; neighbours, so that they share a table of the lowest level.
+  const high = random.weighted<bigint>([[4, 0n], [3, 1n], [2, random.bits(width - 31)], [1, (1n << BigInt(width - 31)) - 1n]])
+  const low = random.weighted<bigint>([[3, BigInt(random.below(8)) << 12n], [2, random.bits(30) & ~0xfffn]])
+  const iova = ((high << 30n) | low) & ~((1n << shiftOf(level)) - 1n)
+  // Canonical, and away from the interrupt range and the devices' own windows.
+  const half = BigInt.asUintN(width - 1, iova)
+  const taken = half >= 0xe000_0000n && half < 0x1_0000_0000n
+  return { iova: taken ? half + 0x1_0000_0000n : half, level, target: targetOf(random, level), entries: { [level]: ignored(random) } }
+}
+
+/** The part of a page's range that lies in memory with landmarks. */
+export const offsetIn = (random: Random, { level }: Page): bigint => {
+  if (level >= 3) return DATA.start + (random.bits(23) & ~7n)
+  return random.bits(Number(shiftOf(level))) & ~7n
+}
+
+const withPage = (plan: VtdPlan, index: number, change: (page: Page) => Page): VtdPlan =>
+  ({ ...plan, pages: plan.pages.map((page, at) => (at === index ? change(page) : page)) })
+
+/** Changes one entry of the first page's walk. */
+const tweakWalk = (plan: VtdPlan, level: number, tweak: Tweak): VtdPlan =>
+  withPage(plan, 0, (page) => ({ ...page, entries: { ...page.entries, [level]: tweak } }))
+
+const tweakWay = (plan: VtdPlan, point: WayPoint, tweak: Tweak): VtdPlan => ({ ...plan, way: { ...plan.way, [point]: tweak } })
+
+const levelOnWay = (random: Random, { levels, pages: [page] }: VtdPlan): number => {
+  const lowest = page?.level ?? 1
+  return lowest + random.below(levels - lowest + 1)
+}
+
+const ABSENT: Readonly<Record<VtdPlan['mode'], Tweak>> = {
+  'legacy': { fields: { R: 0, W: 0 } }, 'second-stage': { fields: { R: 0, W: 0 } }, 'first-stage': { fields: { P: 0 } },
+}
+
+const permissions = ({ mode }: VtdPlan): readonly Tweak[] => (mode === 'first-stage'
+  ? [{ fields: { RW: 0 } }, { fields: { US: 0 } }, { fields: { RW: 0, US: 0 } }]
+  : [{ fields: { W: 0 } }, { fields: { R: 0 } }])
+
+const absent: Make = (random, plan) => {
+  const point = random.weighted<WayPoint | 'walk'>([[5, 'walk'], ...wayPoints(plan).map((each) => [1, each] as const)])
+  if (point === 'walk') return tweakWalk(plan, levelOnWay(random, plan), ABSENT[plan.mode])
+  const whole = point === 'pasid' && random.chance(50)
+  const fields = point === 'root' && plan.mode !== 'legacy' ? { LP: 0, UP: 0 } : whole ? { P: 0, PGTT: 0, AW: 0, DID: 0 } : { P: 0 }
+  return tweakWay(plan, point, { fields })
+}
+
+/** Bits that must be zero, by entry; of page-table entries by level. */
+const reserved: Make = (random, plan) => {
+  const legacy = plan.mode === 'legacy'
+  const bits: Readonly<Record<WayPoint, readonly number[]>> = {
+    root: [1, 5, 11, ...(legacy ? [64, 100, 127] : [65, 75])],
+    context: legacy ? [4, 7, 11, 71, 90, 127] : [5, 8, 90, 127, 128, 200],
+    directory: [2, 7, 11],
+    pasid: [10, 11, 80, 85, 192, 400],
+  }
+  const point = random.weighted<WayPoint | 'walk'>([[4, 'walk'], ...wayPoints(plan).map((each) => [1, each] as const)])
+  if (point !== 'walk') return tweakWay(plan, point, { flips: [random.pick(bits[point])] })
+  const level = levelOnWay(random, plan)
+  const leaf = level === plan.pages[0]?.level
+  const choices = [48, 51, ...(level === 4 ? [7] : []), ...(leaf && plan.mode !== 'first-stage' ? [11] : []),
+    ...(leaf && level > 1 ? [13 + random.below(9 * (level - 1) - 1)] : [])]
+  return tweakWalk(plan, level, { flips: [random.pick(choices)] })
+}
+
+const unreadable: Make = (random, plan) => {
+  const at = NOWHERE + (BigInt(random.below(0x1000)) << 12n)
+  const point = random.weighted<WayPoint | 'walk'>([[4, 'walk'], ...wayPoints(plan).map((each) => [1, each] as const)])
+  switch (point) {
+    case 'root': return tweakWay(plan, 'root', { fields: plan.mode === 'legacy' ? { CTP: at } : { LCTP: at, UCTP: at } })
+    case 'context': return tweakWay(plan, 'context', { fields: plan.mode === 'legacy' ? { SSPTPTR: at } : { PASIDDIRPTR: at } })
+    case 'directory': return tweakWay(plan, 'directory', { fields: { SMPTBLPTR: at } })
+    case 'pasid': return tweakWay(plan, 'pasid', { fields: plan.mode === 'first-stage' ? { FSPTPTR: at } : { SSPTPTR: at } })
+    case 'walk': {
+      const level = levelOnWay(random, plan)
+      // A leaf that points nowhere is no fault of the tables.
+      return level === plan.pages[0]?.level ? tweakWay(plan, 'root', { fields: plan.mode === 'legacy' ? { CTP: at } : { LCTP: at, UCTP: at } })
+        : tweakWalk(plan, level, { fields: { ADDR: at } })
+    }
+    default: return point satisfies never
+  }
+}
+
+const wrong: Make = (random, plan) => {
+  if (plan.mode === 'legacy') {
+    return tweakWay(plan, 'context', { fields: random.pick([{ TT: 1 }, { TT: 3 }, { AW: 0 }, { AW: 3 }, { AW: 4 }]) })
+  }
+  const second = plan.mode === 'second-stage'
+  return tweakWay(plan, 'pasid', { fields: random.pick<Readonly<Record<string, number>>>([
+    { PGTT: 0 }, { PGTT: 3 }, { PGTT: second ? 1 : 2 }, { PGTT: 5 }, ...(second ? [{ AW: 0 }, { AW: 3 }, { AW: 5 }] : [{ FSPM: 1 }]),
+  ]) })
+}
+
+const silent: Make = (random, plan) => {
+  const broken = random.pick([absent, reserved, wrong])(random, plan)
+  const points = wayPoints(plan).filter((each) => each !== 'root')
+  const point = random.pick(points)
+  const before = broken.way[point] ?? {}
+  return tweakWay(broken, point, { ...before, fields: { ...before.fields, FPD: 1 } })
+}
+
+const mixedPermissions: Make = (random, plan) => ({
+  ...plan,
+  pages: plan.pages.map((page) => {
+    const level = page.level + random.below(plan.levels - page.level + 1)
+    return { ...page, entries: { ...page.entries, [level]: random.pick(permissions(plan)) } }
+  }),
+})
+
+const passThrough: Make = (_random, plan) => (plan.mode === 'legacy'
+  ? tweakWay(plan, 'context', { fields: { TT: 2 } })
+  : tweakWay(plan, 'pasid', { fields: { PGTT: 4 } }))
+
+/** Requests without PASID belong to another entry than the first: of the same table, of another, or of one that is not there. */
+const otherPasid: Make = (random, plan) => (plan.mode === 'legacy' ? plan
+  : tweakWay(plan, 'context', { fields: { RID_PASID: random.pick([1, 5, 63, 70, 200]) } }))
+
+const asItIs: Make = (_random, plan) => plan
+
+/** Classes, and how many of 113 or 120 states are of each; those that are right to the leaf are more than half. */
+const CLASSES = [
+  { name: 'small pages', weight: 22, make: asItIs, leafLevels: [1] },
+  { name: 'large pages', weight: 15, make: asItIs, leafLevels: [2, 3] },
+  { name: 'pages of all sizes', weight: 12, make: asItIs, leafLevels: [1, 2, 3] },
+  { name: 'permissions', weight: 13, make: mixedPermissions, leafLevels: [1, 2, 3] },
+  { name: 'pass-through', weight: 7, make: passThrough, leafLevels: [1] },
+  { name: 'not present', weight: 8, make: absent, leafLevels: [1, 2, 3] },
+  { name: 'reserved bit', weight: 8, make: reserved, leafLevels: [1, 2, 3] },
+  { name: 'unreadable table', weight: 7, make: unreadable, leafLevels: [1, 2, 3] },
+  { name: 'programmed wrongly', weight: 7, make: wrong, leafLevels: [1] },
+  { name: 'address too wide', weight: 7, make: asItIs, leafLevels: [1] },
+  { name: 'silent', weight: 7, make: silent, leafLevels: [1, 2] },
+  { name: 'another RID_PASID', weight: 7, make: otherPasid, leafLevels: [1, 2], scalable: true },
+] as const
+
+/** Every class as often as it weighs, in an order in which any stretch is a fair sample: steps of a stride that divides no sum of weights. */
+const STRIDE = 37
+
+const classAt = (mode: VtdPlan['mode'], turn: number): (typeof CLASSES)[number] => {
+  const deck = CLASSES.filter((each) => mode !== 'legacy' || !('scalable' in each)).flatMap((each) => Array.from({ length: each.weight }, () => each))
+  return deck[(turn * STRIDE) % deck.length] as (typeof CLASSES)[number]
+}
+
+export const generatePlan = (random: Random, mode: VtdPlan['mode'], turn: number): VtdPlan => {
+  const chosen = classAt(mode, turn)
+  const levels = mode === 'first-stage' ? 4 : random.pick([3, 4, 4] as const)
+  const pages = Array.from({ length: 1 + random.below(5) }, () => newPage(random, levels, random.pick<number>(chosen.leafLevels)))
+  // A page inside of a larger one is not there: the larger one's entry is its table.
+  const apart = pages.filter((page, index) => pages.slice(0, index).every((other) => {
+    const shift = shiftOf(Math.max(page.level, other.level))
+    return page.iova >> shift !== other.iova >> shift
+  }))
+  const plan: VtdPlan = { class: chosen.name, source: random.pick(SOURCES), mode, levels, way: {}, pages: apart }
+  return chosen.make(random, plan)
+}
+
+const tooWide = (random: Random, { mode, levels }: VtdPlan): bigint => {
+  const width = 12 + 9 * levels
+  const address = (random.bits(width) | (1n << BigInt(width + random.below(64 - width)))) & ~7n
+  // Canonical addresses of the upper half are no fault.
+  return mode === 'first-stage' ? address & ~(1n << 47n) : address
+}
+
+/** Probes of a plan: pages and what lies beside them, reads and writes. */
+export const probesOf = (random: Random, plan: VtdPlan): Probe[] => {
+  const { source, pages } = plan
+  const broken = plan.class !== 'permissions' && (plan.class === 'not present' || plan.class === 'reserved bit' || plan.class === 'unreadable table')
+  const through = plan.class === 'pass-through'
+  return Array.from({ length: 8 }, (): Probe => {
+    const access = random.pick(['read', 'write'] as const)
+    if (plan.class === 'address too wide' && random.chance(75)) return { source, access, address: tooWide(random, plan) }
+    if (through) return { source, access, address: random.chance(80) ? DATA.start + (random.bits(23) & ~7n) : random.bits(47) & ~7n }
+    const page = broken && random.chance(70) ? pages[0] as Page : random.pick(pages)
+    const address = page.iova + offsetIn(random, page)
+    return { source, access, address: random.chance(6) ? address ^ (1n << (shiftOf(page.level) + BigInt(random.below(9)))) : address }
+  }).filter(({ address }) => (address & 0xffff_ffffn) < 0xe000_0000n || address >= 0x1_0000_0000n)
+    .filter(({ address }) => address < INTERRUPTS || address > INTERRUPTS + 0xf_ffffn)
+}
+

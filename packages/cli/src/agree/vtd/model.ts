@@ -1,0 +1,45 @@
+// The VT-d model as QEMU says that it is: a profile read from its capability registers.
+import { PhysicalMemory } from '@iommu/hardware'
+import { createVtdMachine } from '@iommu/driver-intel-vtd/model'
+import type { Profile, VtdMachine } from '@iommu/driver-intel-vtd/model'
+import { OFFSETS, readCapabilities } from '@iommu/driver-intel-vtd/tables'
+import type { Board, QemuMachine } from '@iommu/machine-qemu'
+
+/** QEMU's aw-bits: both its guest and its host address width. */
+export const ADDRESS_BITS = 48
+
+/** What QEMU's registers say. */
+export const profileOf = ({ registers }: QemuMachine): Profile => {
+  const c = readCapabilities(registers.read64(OFFSETS.CAP), registers.read64(OFFSETS.ECAP))
+  return {
+    scalable: c.scalable,
+    firstStage: c.firstStage,
+    secondStage: c.secondStage,
+    passThrough: c.passThrough,
+    pasidBits: c.pasidBits,
+    levels: c.secondStageLevels,
+    fiveLevelFirstStage: c.firstStageLevels.includes(5),
+    guestAddressBits: c.guestAddressBits,
+    hostAddressBits: ADDRESS_BITS,
+    largePages: c.secondStageLeaves.includes(21),
+    hugePages: c.secondStageLeaves.includes(30),
+    pageSelective: c.pageSelective,
+    cachingMode: c.cachingMode,
+    coherent: c.coherent,
+    writeBufferFlush: c.writeBufferFlush,
+    snoopControl: c.snoopControl,
+    deviceTlb: c.deviceTlb,
+    domainIdClass: Math.log2(c.domainIds) / 2 - 2,
+    faultRecords: c.faultRecords,
+    rootPointerInvalidates: c.rootPointerInvalidates,
+  }
+}
+
+
+/** Tables may lie where QEMU's may: the model's memory ends where nothing of QEMU's answers either. */
+const MEMORY_BYTES = 0x1_0000_0000n
+
+export const createModel = (qemu: QemuMachine, { tables }: Board): VtdMachine => {
+  const profile = profileOf(qemu)
+  return createVtdMachine({ profile, memory: new PhysicalMemory({ bytes: MEMORY_BYTES, tables, coherent: profile.coherent }) })
+}

@@ -1,0 +1,85 @@
+// VT-d as subjects of comparison: legacy mode, and scalable mode with either stage.
+import { createIntelVtd } from '@iommu/driver-intel-vtd'
+import { faultReasons } from '@iommu/driver-intel-vtd/tables'
+import { vtdFirstStage, vtdLegacy, vtdSecondStage } from '@iommu/machine-qemu'
+import type { Board } from '@iommu/machine-qemu'
+import type { Subject } from '../subject.js'
+import { deviations } from './deviations.js'
+import { generatePlan, probesOf, SOURCES } from './generate.js'
+import { install } from './install.js'
+import { ADDRESS_BITS, createModel } from './model.js'
+import { staleSubject } from './stale.js'
+import type { Fields, Page, Tweak, VtdPlan, WayPoint } from './plan.js'
+
+const hex = (value: number | bigint): string => `0x${value.toString(16)}`
+
+const tweakText = ({ fields = {}, flips = [] }: Tweak): string => [
+  ...Object.entries(fields).map(([name, value]) => `${name}=${hex(value)}`),
+  ...flips.map((bit) => `bit ${bit} flipped`),
+].join(', ')
+
+const describePage = ({ iova, level, target, entries }: Page): string => [
+  `page ${hex(iova)} to ${hex(target)}, a leaf of level ${level}`,
+  ...Object.entries(entries).filter(([, tweak]) => tweakText(tweak) !== '').map(([at, tweak]) => `level ${at}: ${tweakText(tweak)}`),
+].join('; ')
+
+const describe = ({ class: name, source, mode, levels, way, pages }: VtdPlan): string[] => [
+  `${name}: ${mode === 'legacy' ? 'legacy mode' : `scalable mode, ${mode}`}, ${levels} levels, source ${hex(source)}`,
+  ...Object.entries(way).map(([point, tweak]) => `${point}: ${tweakText(tweak)}`),
+  ...pages.map(describePage),
+]
+
+const without = <T>(values: readonly T[], index: number): T[] => values.filter((_, at) => at !== index)
+
+const withoutField = (fields: Fields, name: string): Fields => Object.fromEntries(Object.entries(fields).filter(([each]) => each !== name))
+
+const smallerTweaks = function* ({ fields = {}, flips = [] }: Tweak): Generator<Tweak> {
+  for (const name of Object.keys(fields)) yield { fields: withoutField(fields, name), flips }
+  for (let index = 0; index < flips.length; index++) yield { fields, flips: without(flips, index) }
+}
+
+/** Fewer pages, fewer tweaks. */
+const smaller = function* (plan: VtdPlan): Generator<VtdPlan> {
+  const { pages, way } = plan
+  if (pages.length > 1) for (let index = 0; index < pages.length; index++) yield { ...plan, pages: without(pages, index) }
+  for (const [point, tweak] of Object.entries(way) as [WayPoint, Tweak][]) {
+    for (const less of smallerTweaks(tweak)) yield { ...plan, way: { ...way, [point]: less } }
+  }
+  for (const [index, page] of pages.entries()) {
+    for (const [level, tweak] of Object.entries(page.entries)) {
+      for (const less of smallerTweaks(tweak)) {
+        yield { ...plan, pages: pages.map((each, at) => (at === index ? { ...page, entries: { ...page.entries, [level]: less } } : each)) }
+      }
+    }
+  }
+}
+
+/** Codes of requests that devices of QEMU can make: without PASID, ATS or interrupt remapping. */
+const reachable: Readonly<Record<VtdPlan['mode'], readonly number[]>> = {
+  'legacy': [0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x09, 0x0a, 0x0b, 0x0c],
+  'second-stage': [0x39, 0x3a, 0x40, 0x41, 0x42, 0x50, 0x51, 0x52, 0x58, 0x59, 0x5a, 0x5b, 0x78, 0x79, 0x7a, 0x7b, 0x83],
+  'first-stage': [0x39, 0x3a, 0x40, 0x41, 0x42, 0x50, 0x51, 0x52, 0x58, 0x59, 0x5a, 0x5b, 0x70, 0x71, 0x72, 0x73, 0x80, 0x81, 0x85],
+}
+
+const subject = (board: Board, mode: VtdPlan['mode']): Subject<VtdPlan> => ({
+  target: board.name,
+  board,
+  createModel: (qemu) => createModel(qemu, board),
+  generate: (random, turn) => generatePlan(random, mode, turn),
+  probes: probesOf,
+  install,
+  smaller,
+  describe,
+  deviations: deviations(mode),
+  stale: staleSubject(mode),
+  driven: {
+    source: SOURCES[0],
+    createDriver: (machine) => createIntelVtd(machine, { hostAddressBits: ADDRESS_BITS, mode: mode === 'legacy' ? 'legacy' : 'scalable' }),
+    ...(mode === 'legacy' ? {} : { withoutIdentity: 'vtd-pass-through-sticks' }),
+  },
+  codes: new Map(reachable[mode].map((code) => [code, faultReasons.get(code)?.meaning ?? 'unknown'])),
+})
+
+export const vtdSubjects: readonly Subject<VtdPlan>[] = [
+  subject(vtdLegacy, 'legacy'), subject(vtdSecondStage, 'second-stage'), subject(vtdFirstStage, 'first-stage'),
+]

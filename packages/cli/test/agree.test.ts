@@ -1,0 +1,137 @@
+// iommu agree: what it says where model and QEMU agree, where they do not, and where there is no QEMU.
+import { describe, expect, test, vi } from 'vitest'
+import { findInstallation, startQemu } from '@iommu/machine-qemu'
+import type { Installation } from '@iommu/machine-qemu'
+import { compare, createPair, reproduces } from '../src/agree/compare.js'
+import { createRandom } from '../src/agree/random.js'
+import { compareStale } from '../src/agree/stale.js'
+import type { Subject } from '../src/agree/subject.js'
+import { targets } from '../src/agree/targets.js'
+import { generatePlan, probesOf, SOURCES } from '../src/agree/vtd/generate.js'
+import { build } from '../src/agree/vtd/plan.js'
+import type { VtdPlan } from '../src/agree/vtd/plan.js'
+import { vtdSubjects } from '../src/agree/vtd/subject.js'
+import { iommu, json } from './command.js'
+import { describeOnQemu, PROBES } from './with-qemu.js'
+
+const [legacy, secondStage] = vtdSubjects as [Subject<VtdPlan>, Subject<VtdPlan>]
+
+describe('iommu agree', () => {
+  test('bad usage is said in a sentence', async () => {
+    expect((await iommu(['agree', '--target', 'no-such'])).stderr).toMatch(/there is no target "no-such"; there are vtd-legacy/)
+    expect((await iommu(['agree', '--count', 'many'])).code).toBe(2)
+    expect((await iommu(['agree', '--machine', 'xen'])).code).toBe(2)
+  })
+
+  test('without QEMU it says how to get one, and exits with 3', async () => {
+    vi.stubEnv('IOMMU_QEMU_CACHE', '/nowhere')
+    vi.stubEnv('IOMMU_QEMU', '')
+    vi.stubEnv('PATH', '')
+    const { code, stderr } = await iommu(['agree'])
+    vi.unstubAllEnvs()
+    expect(stderr).toMatch(/there is no QEMU 11\.1 or later.*npm run qemu:setup/)
+    expect(code).toBe(3)
+  })
+})
+
+describe('states', () => {
+  test('a seed makes the same states and probes each time, and another seed others', () => {
+    const plans = (seed: number): string => {
+      const random = createRandom(seed, 'x')
+      return Array.from({ length: 20 }, (_, turn) => {
+        const plan = generatePlan(random, 'first-stage', turn)
+        return JSON.stringify([plan, probesOf(random, plan)], (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))
+      }).join('\n')
+    }
+    expect(plans(1)).toBe(plans(1))
+    expect(plans(1)).not.toBe(plans(2))
+  })
+
+  test.each(['legacy', 'second-stage', 'first-stage'] as const)('%s: every class is at least one state in twenty', (mode) => {
+    const random = createRandom(1, mode)
+    const counts = new Map<string, number>()
+    for (let turn = 0; turn < 1000; turn++) {
+      const plan = generatePlan(random, mode, turn)
+      expect(build(plan).frames.size).toBeGreaterThan(2)
+      counts.set(plan.class, (counts.get(plan.class) ?? 0) + 1)
+    }
+    expect(counts.size).toBe(mode === 'legacy' ? 11 : 12)
+    expect(Math.min(...counts.values())).toBeGreaterThanOrEqual(50)
+  })
+})
+
+describeOnQemu('the models beside QEMU', () => {
+  const installation = findInstallation() as Installation
+  const withQemu = <T>(subject: Subject<VtdPlan>, run: (qemu: ReturnType<typeof startQemu>) => T): T => {
+    const qemu = startQemu({ board: subject.board, installation, devices: SOURCES })
+    try {
+      return run(qemu)
+    } finally {
+      qemu.stop()
+    }
+  }
+
+  test('they agree but for the listed deviations, each of which still shows', async () => {
+    const { schema, totals, targets: found } = await json(['agree', '--count', String(PROBES), '--seed', '7']) as {
+      schema: string; totals: { probes: number; disagreements: number }
+      targets: { target: string; probes: number; leaf: number; listed: { shows: boolean }[]; stale: { cases: number }; difference?: unknown }[]
+    }
+    expect(schema).toBe('iommu.agree/1')
+    expect(totals).toMatchObject({ probes: PROBES * targets.length, disagreements: 0 })
+    expect(found.map(({ target }) => target)).toEqual(targets.map(({ name }) => name))
+    for (const each of found) {
+      expect(each.difference).toBeUndefined()
+      expect(each.leaf).toBeGreaterThan(each.probes / 2)
+      expect(each.stale.cases).toBeGreaterThan(0)
+      expect(each.listed.every(({ shows }) => shows)).toBe(true)
+    }
+  }, 240_000)
+
+  test('a deviation that is not listed is found, made small, and shown', () => {
+    const { difference } = withQemu(legacy, (qemu) => compare({ ...legacy, deviations: [] }, qemu, { probes: 3000, seed: 1 }))
+    expect(difference).toBeDefined()
+    expect(difference?.plan.pages.length).toBe(1)
+    expect(difference?.steps.length).toBeGreaterThan(0)
+  }, 120_000)
+
+  test('a model that is wrong in one bit is found', () => {
+    const wrong: Subject<VtdPlan> = {
+      ...secondStage,
+      // The model reads another table word than QEMU does.
+      install(machine, plan) {
+        secondStage.install(machine, 'recorded' in machine ? plan : { ...plan, pages: plan.pages.map((page) => ({ ...page, target: page.target ^ 0x1000n })) })
+      },
+    }
+    expect(withQemu(secondStage, (qemu) => compare(wrong, qemu, { probes: 500, seed: 1 })).difference).toBeDefined()
+  }, 120_000)
+
+  test('a deviation that QEMU no longer has is noticed', () => {
+    const mended = { ...legacy, deviations: [{
+      id: 'mended', says: 'QEMU lets everything through',
+      answer: () => ({ where: 0n, records: [] }), reproduce: () => ({ plan: legacy.generate(createRandom(1, 'x'), 0), probes: [{ source: 0x20, address: 0n, access: 'read' as const }] }),
+    }] }
+    withQemu(legacy, (qemu) => {
+      const pair = createPair(mended, qemu)
+      const [deviation] = mended.deviations
+      expect(deviation && reproduces(pair, deviation).shows).toBe(false)
+    })
+  }, 120_000)
+
+  test('caches that were not told give the old answer, and those that were the new one', () => {
+    const { kinds, wrong } = withQemu(legacy, (qemu) => compareStale(legacy, qemu, 150, 3))
+    expect(wrong).toBeUndefined()
+    const of = (name: string): { old: number; fresh: number } => kinds.get(name) ?? { old: 0, fresh: 0 }
+    expect(of('a leaf goes; IOTLB left out').old).toBeGreaterThan(0)
+    expect(of('a leaf goes; nothing is left out')).toMatchObject({ old: 0 })
+    expect(of('a leaf goes; nothing is left out').fresh).toBeGreaterThan(0)
+  }, 120_000)
+
+  test('an answer that no cache explains is found', () => {
+    const deaf: Subject<VtdPlan> = {
+      ...legacy,
+      // QEMU is not told of anything, and the model of everything.
+      stale: { ...legacy.stale, submit: (machine, plan, commands) => legacy.stale.submit(machine, plan, 'recorded' in machine ? [] : commands) },
+    }
+    expect(withQemu(legacy, (qemu) => compareStale(deaf, qemu, 150, 3)).wrong).toBeDefined()
+  }, 120_000)
+})

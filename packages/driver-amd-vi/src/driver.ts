@@ -1,0 +1,158 @@
+// The driver: IommuOps over one or more AMD IOMMUs. Short; domains, devices and units do the work.
+import { IommuError } from '@iommu/core'
+import type { Device, IommuOps, ReservedRegion } from '@iommu/core'
+import { vacate } from '@iommu/core/driver'
+import type { Warn } from '@iommu/core/driver'
+import type { Machine } from '@iommu/hardware'
+import { probe } from './devices/probe.js'
+import type { DeviceState } from './devices/state.js'
+import { createBlockedDomain } from './domains/blocked.js'
+import { choosePagingFormat } from './domains/formats.js'
+import { createIdentityDomain } from './domains/identity.js'
+import { createPagingDomain } from './domains/paging.js'
+import { createSvaDomain } from './domains/sva.js'
+import { declare } from './manifest.js'
+import type { FaultReport } from './programming/faults.js'
+import { programming } from './programming/index.js'
+import type { Programming } from './programming/index.js'
+import type { GuestLevels } from './tables/index.js'
+import { takeOver } from './unit.js'
+import type { FirmwareBits, Unit } from './unit.js'
+
+export interface AmdViOptions {
+  /** Width of physical addresses in bits, as the firmware's IVRS table says: no register does. */
+  readonly hostAddressBits: number
+  /** The capability header in PCI configuration space, which says whether absent entries are cached (NpCache) and ATS allowed. */
+  readonly capabilityHeader: number
+  /** The highest device id of the machine (IVRS); 0xffff if absent. */
+  readonly lastDeviceId?: number
+  /** What the firmware wants in entries (IVRS), by device id; it stays there whatever is attached. */
+  readonly firmware?: ReadonlyMap<number, FirmwareBits>
+  /** Levels of the guest tables that PASIDs have: those of the CPU's; 4 if absent. */
+  readonly pasidLevels?: GuestLevels
+  /** log2 of the leaf sizes of host tables; all if absent (Linux, `amd_iommu=v2_pgsizes_only`). */
+  readonly hostLeaves?: readonly number[]
+  /** Further units of the same machine; a device names its own by `unit`, counted from 0. */
+  readonly moreUnits?: readonly Machine[]
+  /** Told of what cannot be helped: a unit that does not answer while a device is blocked. */
+  readonly warn?: Warn
+  /** The pure half of the driver; variants replace a member of it. */
+  readonly programming?: Programming
+}
+
+/** The driver, and what its event interrupt would read. */
+export interface AmdVi extends IommuOps {
+  /** Takes what a unit has logged. */
+  readFaults(unit?: number): FaultReport
+  /** Domain ids that are taken, on all units together. */
+  domainIdsInUse(): number
+}
+
+/** What domains need of the driver. */
+export interface Driver {
+  readonly owner: symbol
+  /** Whether domains can be set on PASIDs. */
+  readonly pasids: boolean
+  readonly warn: Warn
+  /** Throws EINVAL for a device that this driver has not probed: it is behind somebody else's IOMMU. */
+  stateOf(device: Device): DeviceState
+}
+
+const INTERRUPT_RANGE: ReservedRegion = {
+  start: 0xfee0_0000n, length: 0x10_0000n, kind: 'msi', access: { read: true, write: true },
+}
+
+/**
+ * Takes the units over and answers their driver. From then on every DMA is blocked until a domain is set.
+ * Throws ENODEV for a unit that does not answer, ENOMEM.
+ */
+export const createAmdVi = (machine: Machine, options: AmdViOptions): AmdVi => {
+  const units: Unit[] = [machine, ...(options.moreUnits ?? [])].map((each, index) => takeOver(each, index, {
+    hostAddressBits: options.hostAddressBits,
+    capabilityHeader: options.capabilityHeader,
+    lastDeviceId: options.lastDeviceId ?? 0xffff,
+    firmware: options.firmware ?? new Map(),
+    pasidLevels: options.pasidLevels ?? 4,
+    hostLeaves: options.hostLeaves,
+    programming: options.programming ?? programming,
+  }))
+  const unitAt = (index: number): Unit => {
+    const unit = units[index]
+    if (unit === undefined) throw new IommuError('ENODEV', 'there is no such unit', { unit: index })
+    return unit
+  }
+  const manifest = declare(units)
+  const states = new Map<Device, DeviceState>()
+  const warn: Warn = options.warn ?? (() => undefined)
+  const driver: Driver = {
+    owner: Symbol(manifest.name),
+    pasids: manifest.maxPasids > 0,
+    warn,
+    stateOf(device) {
+      const state = states.get(device)
+      if (state === undefined) throw new IommuError('EINVAL', 'the device is not behind this driver', { device: device.name })
+      return state
+    },
+  }
+  const blockedDomain = createBlockedDomain(driver)
+
+  return {
+    manifest,
+    owner: driver.owner,
+    blockedDomain,
+    identityDomain: createIdentityDomain(driver),
+    releaseDomain: blockedDomain,
+
+    capable(device, capability) {
+      const { facts: { ats } } = driver.stateOf(device)
+      switch (capability) {
+        case 'cache-coherency': case 'deferred-flush': case 'enforce-cache-coherency': return true
+        case 'ats': return ats
+        case 'no-execute': case 'pre-boot-protection': case 'dirty-tracking': return false
+        default: return capability satisfies never
+      }
+    },
+    domainAllocPaging(device, { pasid, format, dirtyTracking, nestParent }) {
+      const { unit } = driver.stateOf(device)
+      if (pasid === true && !driver.pasids) throw new IommuError('EOPNOTSUPP', 'the unit has no PASIDs')
+      if (dirtyTracking === true || nestParent === true) {
+        throw new IommuError('EOPNOTSUPP', 'dirty tracking and nesting are not built yet')
+      }
+      return createPagingDomain(driver, choosePagingFormat(unit, format, pasid === true))
+    },
+
+    domainAllocSva: (device, space) => createSvaDomain(driver, driver.stateOf(device).unit, space),
+
+    probeDevice(device) {
+      if (states.has(device)) throw new IommuError('EBUSY', 'the device has been probed already', { device: device.name })
+      states.set(device, probe(unitAt(device.unit ?? 0), device, warn))
+    },
+    probeFinalize(device) {
+      const { unit, sources, maxPasids, facts: { ats } } = driver.stateOf(device)
+      const { config } = unit.machine.endpoint(sources[0] as number)
+      // PCIe: the PASID enable must not change while ATS is enabled.
+      if (maxPasids > 0) config.enable('pasid')
+      if (ats) config.enable('ats')
+    },
+    releaseDevice(device) {
+      const state = driver.stateOf(device)
+      for (const pasid of [...state.occupants.keys()]) vacate(state, pasid)
+      const { config } = state.unit.machine.endpoint(device.requesterId)
+      if (config.enabled.ats) config.disable('ats')
+      if (config.enabled.pasid) config.disable('pasid')
+      state.release()
+      states.delete(device)
+    },
+    deviceGroup: (device) => device.isolation ?? device.name,
+    getResvRegions: (device) => [...(device.reserved ?? []), INTERRUPT_RANGE],
+    maxPasids: (device) => driver.stateOf(device).maxPasids,
+    // PASIDs need a requester id that leaves them room: without GIoV that is identity alone (Linux, `amd_iommu_def_domain_type`).
+    defDomainType(device) {
+      const { maxPasids, unit } = driver.stateOf(device)
+      return maxPasids > 0 && !unit.capabilities.guestIo && device.untrusted !== true ? 'identity' : undefined
+    },
+    domainIdsInUse: () => units.reduce((sum, { domainIds }) => sum + domainIds.used, 0),
+
+    readFaults: (unit = 0) => unitAt(unit).events.take(),
+  }
+}

@@ -1,0 +1,141 @@
+// The driver: IommuOps over one or more SMMUs. Short; domains, devices and units do the work.
+import { IommuError } from '@iommu/core'
+import type { Device, IommuOps, ReservedRegion } from '@iommu/core'
+import { vacate } from '@iommu/core/driver'
+import type { Warn } from '@iommu/core/driver'
+import type { Machine } from '@iommu/hardware'
+import { probeStream } from './devices/stream.js'
+import type { DeviceState } from './devices/state.js'
+import { createBlockedDomain } from './domains/blocked.js'
+import { choosePagingFormat, pasidFormatNames } from './domains/formats.js'
+import { createIdentityDomain } from './domains/identity.js'
+import { createPagingDomain } from './domains/paging.js'
+import { createSvaDomain } from './domains/sva.js'
+import { declare } from './manifest.js'
+import { readEvents } from './programming/events.js'
+import type { EventReport } from './programming/events.js'
+import { programming } from './programming/index.js'
+import type { Programming } from './programming/index.js'
+import { terminate } from './programming/invalidate.js'
+import { takeOver } from './unit.js'
+import type { Unit } from './unit.js'
+
+export interface SmmuOptions {
+  /** Further SMMUs of the same machine; a device names its own by `unit`, counted from 0. */
+  readonly moreUnits?: readonly Machine[]
+  /** Told of what cannot be helped: an SMMU that does not answer while a device is blocked. */
+  readonly warn?: Warn
+  /** The pure half of the driver; variants replace a member of it. */
+  readonly programming?: Programming
+}
+
+/** The driver, and what its event interrupt would read. */
+export interface ArmSmmuv3 extends IommuOps {
+  /** Takes what an SMMU has recorded, and ends the DMA that waits for an answer. */
+  readEvents(unit?: number): EventReport
+  /** ASIDs and VMIDs that are taken, on all SMMUs together. */
+  idsInUse(): number
+}
+
+/** What domains need of the driver. */
+export interface Driver {
+  readonly owner: symbol
+  /** Whether domains can be set on PASIDs. */
+  readonly pasids: boolean
+  readonly warn: Warn
+  /** Throws EINVAL for a device that this driver has not probed: it is behind somebody else's IOMMU. */
+  stateOf(device: Device): DeviceState
+}
+
+/** Where Linux maps the doorbell of interrupts that are translated like any other write (MSI_IOVA_BASE). */
+const DOORBELL: ReservedRegion = {
+  start: 0x800_0000n, length: 0x10_0000n, kind: 'software-msi', access: { read: true, write: true },
+}
+
+/**
+ * Takes the SMMUs over and answers their driver. From then on every DMA is blocked until a domain is set.
+ * Throws ENODEV for an SMMU that does not answer or lacks what is needed, ENOMEM.
+ */
+export const createArmSmmuv3 = (machine: Machine, options: SmmuOptions = {}): ArmSmmuv3 => {
+  const machines = [machine, ...(options.moreUnits ?? [])]
+  const units: Unit[] = machines.map((each, index) => takeOver(each, index, options.programming ?? programming))
+  const unitAt = (index: number): Unit => {
+    const unit = units[index]
+    if (unit === undefined) throw new IommuError('ENODEV', 'there is no such SMMU', { unit: index })
+    return unit
+  }
+  const manifest = declare(units)
+  const states = new Map<Device, DeviceState>()
+  const warn: Warn = options.warn ?? (() => undefined)
+  const driver: Driver = {
+    owner: Symbol(manifest.name),
+    pasids: manifest.maxPasids > 0,
+    warn,
+    stateOf(device) {
+      const state = states.get(device)
+      if (state === undefined) throw new IommuError('EINVAL', 'the device is not behind this driver', { device: device.name })
+      return state
+    },
+  }
+  const blockedDomain = createBlockedDomain(driver)
+
+  return {
+    manifest,
+    owner: driver.owner,
+    blockedDomain,
+    identityDomain: createIdentityDomain(driver),
+    releaseDomain: blockedDomain,
+
+    capable(device, capability) {
+      const { unit: { capabilities: { coherent } }, ats } = driver.stateOf(device)
+      switch (capability) {
+        case 'cache-coherency': return coherent
+        case 'deferred-flush': case 'no-execute': return true
+        case 'ats': return ats
+        case 'enforce-cache-coherency': case 'pre-boot-protection': case 'dirty-tracking': return false
+        default: return capability satisfies never
+      }
+    },
+    domainAllocPaging(device, { pasid, format, dirtyTracking, nestParent }) {
+      const { unit } = driver.stateOf(device)
+      if (pasid === true && !driver.pasids) throw new IommuError('EOPNOTSUPP', 'the SMMU has no SSIDs')
+      if (dirtyTracking === true || nestParent === true) {
+        throw new IommuError('EOPNOTSUPP', 'dirty tracking and nesting are not built yet')
+      }
+      if (pasid === true && format !== undefined && !pasidFormatNames(unit).includes(format)) {
+        throw new IommuError('EOPNOTSUPP', `contexts of PASIDs are of stage 1, and not ${format}`)
+      }
+      return createPagingDomain(driver, choosePagingFormat(unit, format))
+    },
+
+    domainAllocSva: (device, space) => createSvaDomain(driver, driver.stateOf(device).unit, space),
+
+    probeDevice(device) {
+      if (states.has(device)) throw new IommuError('EBUSY', 'the device has been probed already', { device: device.name })
+      const state = probeStream(unitAt(device.unit ?? 0), device, warn)
+      states.set(device, state)
+      // PCIe: the PASID enable must not change while ATS is enabled, and that comes with an attach.
+      if (state.maxPasids > 0) state.unit.machine.endpoint(device.requesterId).config.enable('pasid')
+    },
+    releaseDevice(device) {
+      const state = driver.stateOf(device)
+      for (const pasid of [...state.occupants.keys()]) vacate(state, pasid)
+      state.release()
+      const { config } = state.unit.machine.endpoint(device.requesterId)
+      if (config.enabled.pasid) config.disable('pasid')
+      states.delete(device)
+    },
+    deviceGroup: (device) => device.isolation ?? device.name,
+    getResvRegions: (device) => [...(device.reserved ?? []), DOORBELL],
+    maxPasids: (device) => driver.stateOf(device).maxPasids,
+    idsInUse: () => units.reduce((sum, { asids, vmids }) => sum + asids.used + vmids.used, 0),
+
+    readEvents(unit = 0) {
+      const { machine: hardware, events, queue } = unitAt(unit)
+      const report = readEvents(hardware, events)
+      const stalled = report.events.flatMap(({ source, stalled: tag }) => (tag === undefined ? [] : [terminate(source, tag)]))
+      if (stalled.length > 0) queue.submit(stalled)
+      return report
+    },
+  }
+}

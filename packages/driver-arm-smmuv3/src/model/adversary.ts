@@ -1,0 +1,130 @@
+// The SMMU's side of adversarial mode: which entries a request reads, under which tags, and the walks.
+import { createAdversary, frameOf } from '@iommu/hardware'
+import type { Adversary, AdversaryOptions, EntryTag, Fetch, Fetched, HardwareEvent, Look, Reached, Vendor, Walked } from '@iommu/hardware'
+import { LEAF, rootPointer, walkFrom } from '@iommu/page-table'
+import type { Format, TablePointer } from '@iommu/page-table'
+import {
+  contextAddress, fetchContext, fetchLevelOneContext, fetchLevelOneStream, fetchStream, Stopped, streamAddress,
+} from './copies.js'
+import type { ContextCopy, Reader, StageOne, StreamCopy } from './copies.js'
+import { commandOf, SPACES } from './drops.js'
+import type { SmmuMachine } from './index.js'
+import type { Asked, Supply, Translation } from './supply.js'
+import { answer, outcomeOf } from './translate.js'
+import type { Hardware } from './translate.js'
+import { smmuWalk } from './walks.js'
+
+/** Runs a fetch; what stops it is an answer like others, since it is kept. */
+const attempt = <T>(run: () => T): T | Stopped => {
+  try {
+    return run()
+  } catch (error) {
+    if (error instanceof Stopped) return error
+    throw error
+  }
+}
+
+/** For outcomes: throws what stopped a fetch. */
+const usable = <T extends object>(copy: T | Stopped): T => {
+  if (copy instanceof Stopped) throw copy
+  return copy
+}
+
+const formatKey = ({ name, inputBits, levels, granuleShift, addressBits }: Format): string =>
+  `${name} ${inputBits} ${levels} ${granuleShift} ${addressBits}`
+
+const keyOf = (copy: object): string => JSON.stringify(copy, (name, value: unknown) => {
+  if (typeof value === 'bigint') return value.toString(16)
+  return name === 'format' ? formatKey(value as Format) : value
+})
+
+/** Frames that a stream's CD table takes; of a 2-level table those of level 1. */
+const contextFrames = ({ contexts, max, leafBits }: StageOne): number[] => {
+  const bytes = leafBits === 0 ? 2 ** max * 64 : 2 ** (max - leafBits) * 8
+  return Array.from({ length: Math.max(1, bytes / 4096) }, (_, index) => frameOf(contexts) + index)
+}
+
+const streamNames = (copy: StreamCopy | Stopped): number[] => {
+  if (copy instanceof Stopped) return []
+  if (copy.kind === 'stage 2') return Array.from({ length: rootFrames(copy.format) }, (_, index) => copy.root + index)
+  return copy.kind === 'stage 1' ? contextFrames(copy) : []
+}
+
+/** Frames of a root table, or of the tables side by side that are one. */
+const rootFrames = ({ rootBits }: { readonly rootBits: number }): number => Math.max(1, (2 ** rootBits * 8) / 4096)
+
+/** Copies of entries that are invalid or illegal are kept like others (rule 6). */
+const copied = <T extends object>(
+  tag: Pick<EntryTag, 'cache' | 'source' | 'pasid'>, value: T | Stopped, domain: number, names: readonly number[],
+): Fetched<T | Stopped> => ({
+  value, key: value instanceof Stopped ? `stopped ${value.event ?? ''}` : keyOf(value), keeps: true, names,
+  tag: { ...tag, domain, absent: value instanceof Stopped },
+})
+
+/** The frames around one that a page or a pointer of so many address bits covers. */
+const extent = (frame: number, shift: number): { readonly first: number; readonly last: number } => {
+  const span = 2 ** (shift - 12)
+  const first = Math.floor(frame / span) * span
+  return { first, last: first + span - 1 }
+}
+
+const walkOf = ({ format, root, address, attributes }: Asked) =>
+  (memory: Reader['view'], start: TablePointer | undefined, reach: (pointer: Reached<TablePointer>) => void): Walked<Translation> => {
+    const frame = frameOf(address)
+    const leaf = walkFrom(smmuWalk, format, memory, address, start ?? rootPointer(format, root), (pointer, covers) =>
+      reach({ value: pointer, key: keyOf(pointer), page: pointer.frame, ...extent(frame, covers) }))
+    // That nothing is mapped is never kept.
+    const keeps = leaf.status === LEAF
+    return { value: { leaf, attributes }, key: `${keyOf(leaf)} ${attributes}`, keeps, ...extent(frame, keeps ? leaf.pageShift : 12) }
+  }
+
+/** Copies and translations as the look gives them. */
+const supplyOf = (hardware: Hardware, look: Look<Translation, TablePointer>): Supply => {
+  const { memory, capabilities, formats, state } = hardware
+  const reader = (fetch: Fetch): Reader => ({ view: memory.walker, capabilities, formats, fetch })
+  return {
+    stream: (source) => usable(look.entry({
+      key: `ste 0x${source.toString(16)}`,
+      place: state.streamTable.base,
+      fetch(read, base) {
+        const table = { ...state.streamTable, base }
+        const below = (): ReturnType<typeof fetchLevelOneStream> => fetchLevelOneStream(reader(read), table, source)
+        const value = attempt(() => fetchStream(reader(read), streamAddress(table, source, below)))
+        const vmid = !(value instanceof Stopped) && 'vmid' in value ? value.vmid : 0
+        return copied({ cache: 'ste', source, pasid: 0 }, value, vmid, streamNames(value))
+      },
+    })),
+    context: (source, stream, pasid): ContextCopy => usable(look.entry({
+      key: `cd 0x${source.toString(16)}/${pasid} ${stream.leafBits}`,
+      place: stream.contexts,
+      fetch(read, contexts) {
+        const from = { ...stream, contexts }
+        const below = (): ReturnType<typeof fetchLevelOneContext> => fetchLevelOneContext(reader(read), from, pasid)
+        const value = attempt(() => fetchContext(reader(read), from, contextAddress(from, pasid, below), pasid))
+        const names = value instanceof Stopped ? [] : [value.low, value.high].flatMap((tables) => (tables === undefined ? [] : [tables.root]))
+        return copied({ cache: 'cd', source, pasid }, value, value instanceof Stopped ? 0 : value.asid, names)
+      },
+    })),
+    leaf: (asked) => look.translation({
+      tag: asked.stage === 1
+        ? { space: SPACES.stage1, domain: asked.asid, pasid: asked.vmid }
+        : { space: SPACES.stage2, domain: asked.vmid, pasid: 0 },
+      frame: frameOf(asked.address),
+      from: `${formatKey(asked.format)} ${asked.root} ${asked.attributes}`,
+      walk: walkOf(asked),
+    }),
+  }
+}
+
+const vendorOf = ({ hardware, endpoint }: SmmuMachine): Vendor<Translation, TablePointer> => ({
+  translate: (request, look) => outcomeOf(hardware, request,
+    answer(hardware, request, { choose: () => 0, cached: false, fills: false, supply: supplyOf(hardware, look) })),
+  command: (event: HardwareEvent) => (event.kind === 'command' ? commandOf(event) : undefined),
+  // Nothing but a SYNC orders two commands.
+  ordered: () => false,
+  hasDeviceTlb: (source) => endpoint(source).config.enabled.ats,
+})
+
+/** Adversarial mode over one SMMU. Made before the driver, it sees every store, which an Arm CPU may make late. */
+export const createSmmuAdversary = (machine: SmmuMachine, options: AdversaryOptions = {}): Adversary =>
+  createAdversary(machine, vendorOf(machine), { stores: machine.memory.coherent ? 'order' : 'write-back', ...options })

@@ -1,0 +1,91 @@
+// Layouts, held by words from outside: field places by Linux's and QEMU's masks, worked examples decoded by QEMU's own
+// macros, and registers and entries that real machines had (fixtures/README.md).
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { decode, encode } from '@iommu/bits'
+import type { Entry, Run } from '@iommu/bits'
+import * as tables from '../src/tables/index.js'
+
+const layouts = new Map((Object.values(tables) as unknown[])
+  .filter((each): each is Entry => typeof each === 'object' && each !== null && 'fields' in each && 'bits' in each)
+  .map((each) => [each.name, each]))
+
+const fixture = <T>(name: string): T => JSON.parse(readFileSync(new URL(`./fixtures/${name}.json`, import.meta.url), 'utf8')) as T
+
+interface Outside {
+  readonly words: number
+  readonly fields: Readonly<Record<string, { readonly bits: readonly Run[]; readonly specBits?: Run; readonly composite?: boolean }>>
+}
+
+describe('field places by the masks of Linux and QEMU', () => {
+  test.each(Object.entries(fixture<Record<string, Outside>>('fields')))('%s', (name, { words, fields }) => {
+    const layout = layouts.get(name) as Entry
+    expect(layout.bits).toBe(words * 64)
+    const places = Object.entries(fields).filter(([, { composite }]) => composite !== true)
+    expect(places.map(([field]) => [field, layout.fields[field]?.runs]))
+      .toEqual(places.map(([field, { bits, specBits }]) => [field, specBits === undefined ? bits : [specBits]]))
+  })
+})
+
+interface Worked {
+  readonly what: string
+  readonly entry: string
+  readonly words: readonly string[]
+  readonly fields: Readonly<Record<string, string>>
+}
+
+const worked = fixture<readonly Worked[]>('worked')
+
+describe('worked examples', () => {
+  test.each(worked.map((each) => [each.what, each] as const))('%s', (_what, { entry, words, fields }) => {
+    const layout = layouts.get(entry) as Entry
+    const values = decode(layout, words.map(BigInt))
+    for (const [name, value] of Object.entries(fields)) expect(`${name} ${String(BigInt(values[name] as number | bigint))}`).toBe(`${name} ${String(BigInt(value))}`)
+    const given = Object.fromEntries(Object.entries(fields).map(([name, value]) =>
+      [name, ['address', 'wide'].includes(layout.fields[name]?.kind ?? '') ? BigInt(value) : Number(value)]))
+    expect(encode(layout, given)).toEqual(words.map(BigInt))
+  })
+})
+
+test('the layout of every opcode and every event is that of its name', () => {
+  for (const layout of Object.values(tables.commands)) expect(layout.fields.Opcode.runs).toEqual([[7, 0]])
+  expect(Object.keys(tables.commands).map(Number).sort((a, b) => a - b)).toEqual(Object.values(tables.OPCODES).sort((a, b) => a - b))
+  expect([...tables.events.keys()].sort((a, b) => a - b)).toEqual(Object.values(tables.EVENTS).sort((a, b) => a - b))
+  for (const { name, layout } of tables.events.values()) {
+    if (layout !== tables.anyEvent) expect(layout.name).toBe(`smmuv3.event.${name.toLowerCase().replaceAll('_', '-')}`)
+  }
+  expect(tables.events.get(0x30)).toBeUndefined()
+})
+
+describe('registers that real machines had', () => {
+  // Recorded from QEMU 11.1 as Linux 7.3.4 used it: both stages (Linux took the first), then the second alone.
+  const idrs = { IDR0: 0x0d44_101b, IDR1: 0x0273_0010, IDR3: 0x1414, IDR5: 0x74 }
+  test('both stages, no SSIDs, 2-level stream table, 44-bit output', () => {
+    expect(tables.readCapabilities(idrs)).toEqual({
+      stage1: true, stage2: true, aarch64: true, littleEndian: true, coherent: true, flagUpdates: 0, hypervisor: false,
+      ats: false, splitStageAts: false, pri: false, asidBits: 16, vmidBits: 16, twoLevelContexts: false, twoLevelStreams: true,
+      stalls: 'never', abortOnly: true, streamBits: 16, substreamBits: 0, commandQueue: 19, eventQueue: 19, pageRequestQueue: 0,
+      attributeOverride: false, presetTables: false, presetQueues: false, hierarchicalAttributesDisable: true, forceWriteBack: false,
+      smallTables: false, rangeInvalidation: true, breakBeforeMakeLevel: 2, permissionTable: false, outputBits: 44, inputBits: 48,
+      granules: [12, 14, 16], mostStalled: 0,
+    })
+  })
+  test('stage 2 alone', () => {
+    expect(tables.readCapabilities({ ...idrs, IDR0: 0x0d44_1019 })).toMatchObject({ stage1: false, stage2: true })
+  })
+})
+
+describe('entries that Linux 7.3.4 left in memory', () => {
+  test('a stream with stage 1, its CD, and the descriptor above', () => {
+    expect(decode(tables.streamEntry, [0x4472_700bn, 0xd6n, 0n, 0n, 0n, 0n, 0n, 0n]))
+      .toMatchObject({ V: 1, Config: 5, S1ContextPtr: 0x4472_7000n, S1CDMax: 0, S1DSS: 2, S1CIR: 1, S1COR: 1, S1CSH: 3, S1STALLD: 0 })
+    expect(decode(tables.contextDescriptor, [0x0001_e204_c000_3510n, 0x4472_6000n, 0n, 0xffff_ffff_f404_ff44n, 0n, 0n, 0n, 0n]))
+      .toMatchObject({ V: 1, T0SZ: 16, TG0: 0, EPD0: 0, EPD1: 1, IPS: 4, AA64: 1, ASID: 1, TTB0: 0x4472_6000n, R: 1, A: 1, ASET: 1 })
+  })
+})
+
+test('a field that nothing outside confirms says so', () => {
+  const unconfirmed = [...layouts.values()].flatMap(({ name, fields }) =>
+    Object.entries(fields).filter(([, { confirmedBy }]) => confirmedBy?.length === 0).map(([field]) => `${name} ${field}`))
+  expect(unconfirmed).toEqual(['smmuv3.cd HWU1', 'smmuv3.ste S2HAFT', 'smmuv3.ste S2PIE', 'smmuv3.ste S2POE', 'smmuv3.ste DPT_VMATCH'])
+})

@@ -1,0 +1,9 @@
+import { defineConfig } from 'tsup'
+import { library } from '@iommu-tools/presets/tsup'
+
+export default defineConfig(library({
+  index: 'src/index.ts',
+  backends: 'src/backends.ts',
+  variants: 'src/variants/index.ts',
+  history: 'src/history/index.ts',
+}))

@@ -1,0 +1,10 @@
+import { defineConfig } from 'tsup'
+import { library } from '@iommu-tools/presets/tsup'
+
+export default defineConfig(library({
+  index: 'src/index.ts',
+  tables: 'src/tables/index.ts',
+  model: 'src/model/index.ts',
+  backends: 'src/backends.ts',
+  variants: 'src/variants/index.ts',
+}))

@@ -1,0 +1,152 @@
+// What AMD-Vi's event lines mean.
+import { decode, decodeField, describe, encode, renderLine } from '@iommu/bits'
+import type { Entry } from '@iommu/bits'
+import {
+  completionWait, deviceTableEntry, EVENT_CODES, events, illegalCommandErrorEvent, ioPageFaultEvent,
+} from '@iommu/driver-amd-vi/tables'
+import type { Explained, ExplainedFlag } from '../explained.js'
+import { hex } from '../spell.js'
+import type { LogReader } from '../vendor.js'
+import { PAGE_FAULT_ADVICE } from './advice.js'
+import { commandLayout } from './changes.js'
+import { codeNamed, explainCode } from './codes.js'
+import { readLogLine } from './log-lines.js'
+import type { LogLine } from './log-lines.js'
+import { readPageFault } from './page-fault.js'
+
+type EventLine = LogLine & { readonly kind: 'event' }
+
+/** Kernels print bits 59:48 of an entry as its flags. */
+const FLAGS = { high: 59, low: 48 } as const
+/** Codes after which nothing is known of a DMA. */
+const OF_COMMANDS: ReadonlySet<number> = new Set([
+  EVENT_CODES.illegalCommandError, EVENT_CODES.commandHardwareError, EVENT_CODES.iotlbInvTimeout,
+])
+const QEMU_FORM = 'read as QEMU\'s: for every refused DMA it writes address 0, domain 0 and I=1, and in the two lowest flags 1 for a '
+  + 'read or 2 for a write. By the specification these flags would be those of an interrupt'
+
+const wordsOf = (flags: number): readonly bigint[] => [BigInt(flags) << BigInt(FLAGS.low), 0n]
+
+/** The flags of an event by its layout. */
+const flagsOf = (layout: Entry, flags: number): ExplainedFlag[] => {
+  const values = decode(layout, wordsOf(flags))
+  return Object.entries(layout.fields)
+    .filter(([, { runs }]) => runs.every(([high, low]) => high <= FLAGS.high && low >= FLAGS.low))
+    .sort(([, one], [, other]) => (one.runs[0]?.[1] ?? 0) - (other.runs[0]?.[1] ?? 0))
+    .map(([name, { title }]) => ({ name, value: Number(values[name]), title }))
+}
+
+/** IO_PAGE_FAULT: who, which access and why, from its flags. */
+const pageFaultMembers = ({ flags, domain = 0, address = 0n }: EventLine): Partial<Explained> => {
+  if (flags === undefined) return {}
+  const [head] = wordsOf(flags) as readonly [bigint]
+  const fault = readPageFault(encode(ioPageFaultEvent, {
+    DomainID: domain & 0xffff, PASIDHigh: domain >>> 16, ADDR: address,
+  }, [head, 0n]))
+  const { access, interrupt, pasid, domainId, why } = fault
+  return {
+    ...(pasid === undefined ? {} : { pasid }),
+    ...(domainId === undefined ? {} : { domainId }),
+    ...(interrupt ? { kind: 'interrupt-fault' } : { access }),
+    ...PAGE_FAULT_ADVICE[why],
+    ...(fault.asQemu ? { reading: QEMU_FORM } : {}),
+  }
+}
+
+/** A word of 64 bits from two of 32 bits, the lower first. */
+const joined = (low: bigint, high: bigint): bigint => low | (high << 32n)
+
+/** The code of an event that the kernel prints as unknown stands in its words. */
+const codeOf = ({ name, words }: EventLine): number | undefined => {
+  if (words === undefined) return codeNamed(name)
+  const [one = 0n, two = 0n, three = 0n, four = 0n] = words
+  return decodeField(illegalCommandErrorEvent, [joined(one, two), joined(three, four)], 'Code')
+}
+
+const itemOf = (line: EventLine, input: string): Explained => {
+  const code = codeOf(line)
+  const event = code === undefined ? undefined : events.get(code)
+  const { speaker, device, pasid, address, flags, tag, domain } = line
+  const isPageFault = code === EVENT_CODES.ioPageFault
+  const who = device ?? (isPageFault || code === EVENT_CODES.rmpPageFault ? speaker : undefined)
+  return {
+    kind: code !== undefined && OF_COMMANDS.has(code) ? 'queue-error' : 'dma-fault',
+    input,
+    count: 1,
+    vendor: 'amd',
+    ...(code === undefined ? { name: line.name } : explainCode(code)),
+    ...(who === undefined ? {} : { device: who }),
+    ...(pasid === undefined ? {} : { pasid }),
+    ...(domain === undefined || isPageFault ? {} : { domainId: domain }),
+    ...(address === undefined ? {} : { address: hex(address) }),
+    ...(flags === undefined || event === undefined ? {} : { flags: flagsOf(event.layout, flags) }),
+    ...(tag === undefined ? {} : { details: [`tag ${hex(tag)}`] }),
+    ...(isPageFault ? pageFaultMembers(line) : {}),
+  }
+}
+
+/** The words of an entry or a command that the kernel prints after an event. */
+const wordsSaid = (layout: Entry, words: readonly bigint[]): string =>
+  `the ${layout.title.toLowerCase()} is ${renderLine(describe(layout, words))}`
+
+const commandSaid = ([one = 0n, two = 0n, three = 0n, four = 0n]: readonly bigint[]): string => {
+  const words = [joined(one, two), joined(three, four)]
+  const layout = commandLayout(words)
+  return layout === undefined
+    ? `its command has the opcode ${decodeField(completionWait, words, 'Opcode')}, which is not known here` : wordsSaid(layout, words)
+}
+
+/** An event whose entry or command may follow, word by word. */
+interface Waiting {
+  readonly item: Explained
+  readonly entry: bigint[]
+  readonly command: bigint[]
+}
+
+const whole = ({ item, entry, command }: Waiting): Explained => {
+  const details = [
+    ...(item.details ?? []),
+    ...(entry.length === 4 ? [wordsSaid(deviceTableEntry, entry)] : []),
+    ...(command.length === 4 ? [commandSaid(command)] : []),
+  ]
+  return details.length === 0 ? item : { ...item, details }
+}
+
+const about = (kind: Explained['kind'], input: string, meaning: string): Explained =>
+  ({ kind, input, count: 1, vendor: 'amd', meaning })
+
+/** Device table entries and commands are printed after the event that they belong to. */
+export const createLogReader = (report: (item: Explained) => void, other: () => void): LogReader => {
+  let waiting: Waiting | undefined
+  const end = (): void => {
+    if (waiting !== undefined) report(whole(waiting))
+    waiting = undefined
+  }
+  return {
+    take(input) {
+      const line = readLogLine(input)
+      if (line === undefined) return false
+      const follows = waiting === undefined ? undefined
+        : line.kind === 'entry-word' ? waiting.entry : line.kind === 'command-word' ? waiting.command : undefined
+      if (follows !== undefined && (line.kind === 'entry-word' || line.kind === 'command-word') && follows.length === line.index) {
+        follows.push(line.word)
+        return true
+      }
+      end()
+      switch (line.kind) {
+        case 'event': waiting = { item: itemOf(line, input), entry: [], command: [] }; break
+        case 'suppressed':
+          report(about('suppressed', input, `the kernel left out ${line.lines} reports to spare the log: counts are lower than the truth`))
+          break
+        case 'overflow': report(about('log-error', input, 'the event log was full, so some events were lost')); break
+        case 'wait-timeout':
+          report(about('queue-error', input, 'the IOMMU did not finish its commands in time: what was to be invalidated may still be in use'))
+          break
+        case 'entry-word': case 'command-word': case 'other': other(); break
+        default: line satisfies never
+      }
+      return true
+    },
+    end,
+  }
+}

@@ -1,0 +1,37 @@
+// AMD-Vi, as everything general in this package wants it.
+import type { Vendor } from '../vendor.js'
+import { changes, commandLayout } from './changes.js'
+import { codeNamed, explainCode } from './codes.js'
+import { aliases, entries } from './entries.js'
+import { createLogReader } from './explain.js'
+import { pendingFaults } from './fault-records.js'
+import { judge } from './judge.js'
+import { gather } from './reproduce-gather.js'
+import { reproduceRules } from './reproduce-rules.js'
+import { readUnit } from './unit.js'
+import { walk } from './walk.js'
+
+export const vendor: Vendor = {
+  id: 'amd',
+  entries,
+  aliases,
+  pageEntries: ['amd.v1', 'amd.v2'],
+  rules: reproduceRules,
+  changes,
+  commandLayout,
+  createUnit(capture) {
+    const unit = readUnit(capture)
+    return {
+      mode: unit.mode,
+      rootTable: unit.deviceTable.base,
+      rootTitle: 'device table',
+      judge: (requesterId) => judge(unit, requesterId),
+      walk: (question) => walk(unit, capture, question),
+      pendingFaults: () => pendingFaults(capture),
+      gather: () => gather(unit, capture),
+    }
+  },
+  explainCode,
+  codeNamed,
+  createLogReader,
+}

@@ -1,0 +1,38 @@
+// Walk: one DMA through SMMUv3's model over the recorded tables.
+import { decodeField } from '@iommu/bits'
+import { answer, outcomeOf } from '@iommu/driver-arm-smmuv3/model'
+import { STREAM_CONFIGS, streamEntry } from '@iommu/driver-arm-smmuv3/tables'
+import { first } from '@iommu/hardware'
+import type { DmaRequest, Step } from '@iommu/hardware'
+import type { Capture } from '../capture.js'
+import { InputError } from '../input-error.js'
+import { hex } from '../spell.js'
+import type { Walked, WalkQuestion } from '../vendor.js'
+import type { SmmuUnit } from './unit.js'
+
+const NESTED = 7
+
+/** Both stages of translation: the model does not walk them, and does not say so. */
+const refuseNested = ({ names }: Capture, steps: readonly Step[]): void => {
+  const entry = steps.find((step) => step.entry === streamEntry.name)
+  if (entry === undefined) return
+  if (decodeField(streamEntry, entry.words, 'V') === 0 || decodeField(streamEntry, entry.words, 'Config') !== NESTED) return
+  throw new InputError({
+    file: names.bytes,
+    place: `stream table entry at ${hex(entry.address as bigint)}`,
+    expected: `${STREAM_CONFIGS[5]}, ${STREAM_CONFIGS[6]}, bypass or abort`,
+    found: 'both stages, nested translation, which this version does not walk',
+  })
+}
+
+/** What becomes of one DMA. Throws InputError where a page is needed that was not recorded, and for nested translation. */
+export const walk = (unit: SmmuUnit, capture: Capture, { source, pasid, iova, access }: WalkQuestion): Walked => {
+  const steps: Step[] = []
+  const request: DmaRequest = {
+    source, kind: 'untranslated', address: iova, access, ...(pasid === undefined ? {} : { pasid }),
+  }
+  const hardware = unit.hardware()
+  const outcome = outcomeOf(hardware, request, answer(hardware, request, { choose: first, cached: false, fills: false, steps }))
+  refuseNested(capture, steps)
+  return { outcome, steps }
+}

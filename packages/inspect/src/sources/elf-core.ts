@@ -1,0 +1,142 @@
+// ELF cores and raw images as memory: physical pages read one at a time, so that a dump of many GiB is never loaded.
+import { addresses, FRAME_BYTES } from '@iommu/hardware'
+import type { HardwareView } from '@iommu/hardware'
+import { InputError } from '../input-error.js'
+
+/** A file that is read in places. */
+export interface StoredBytes {
+  readonly name: string
+  readonly size: number
+  /** `length` bytes from `offset` on; fewer at the end of the file. */
+  read(offset: number, length: number): Uint8Array
+}
+
+/** A range of physical memory in a file. What lies between `stored` and `length` is zero. */
+export interface Segment {
+  readonly physical: number
+  readonly length: number
+  readonly offset: number
+  readonly stored: number
+}
+
+const HEADER = 64
+const PROGRAM_HEADER = 56
+const SECTION_HEADER = 64
+const LOAD = 1
+/** e_phnum: the number is in the first section header instead. */
+const MANY = 0xffff
+const MAGIC = 0x464c457f
+
+const dataOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+const complain = (file: StoredBytes, offset: number, expected: string, found: string): never => {
+  throw new InputError({ file: file.name, place: `offset 0x${offset.toString(16)}`, expected, found })
+}
+
+const bytesAt = (file: StoredBytes, offset: number, length: number, what: string): DataView => {
+  const bytes = file.read(offset, length)
+  return bytes.length === length ? dataOf(bytes) : complain(file, offset, `${length} bytes of ${what}`, `${bytes.length}`)
+}
+
+const safe = (file: StoredBytes, offset: number, value: bigint, what: string): number =>
+  value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : complain(file, offset, `${what} below 2^53`, `0x${value.toString(16)}`)
+
+/** Whether a file begins as an ELF file does. */
+export const isElf = (file: StoredBytes): boolean => {
+  const start = file.read(0, 4)
+  return start.length === 4 && dataOf(start).getUint32(0, true) === MAGIC
+}
+
+/**
+ * The physical memory in a 64-bit little-endian ELF core (QEMU's dump-guest-memory, kdump's ELF form): its PT_LOAD
+ * segments by physical address. Throws InputError for another file, with the offset.
+ */
+export const elfSegments = (file: StoredBytes): Segment[] => {
+  const header = bytesAt(file, 0, HEADER, 'an ELF header')
+  if (header.getUint32(0, true) !== MAGIC) complain(file, 0, 'the magic number of ELF', `0x${header.getUint32(0, true).toString(16)}`)
+  if (header.getUint8(4) !== 2) complain(file, 4, 'class 2 (64 bits)', String(header.getUint8(4)))
+  if (header.getUint8(5) !== 1) complain(file, 5, 'data encoding 1 (little-endian)', String(header.getUint8(5)))
+  const start = safe(file, 32, header.getBigUint64(32, true), 'the place of the program headers')
+  const each = header.getUint16(54, true)
+  if (each !== PROGRAM_HEADER) complain(file, 54, `program headers of ${PROGRAM_HEADER} bytes`, String(each))
+  const count = header.getUint16(56, true) === MANY ? manyHeaders(file, header) : header.getUint16(56, true)
+  const segments = Array.from({ length: count }, (_, index) => segmentAt(file, start + index * PROGRAM_HEADER))
+    .filter((segment) => segment !== undefined)
+  return segments.length > 0 ? segments : complain(file, start, 'a PT_LOAD segment with physical memory', 'none')
+}
+
+const manyHeaders = (file: StoredBytes, header: DataView): number => {
+  const at = safe(file, 40, header.getBigUint64(40, true), 'the place of the section headers')
+  return bytesAt(file, at, SECTION_HEADER, 'a section header').getUint32(44, true)
+}
+
+const segmentAt = (file: StoredBytes, at: number): Segment | undefined => {
+  const header = bytesAt(file, at, PROGRAM_HEADER, 'a program header')
+  if (header.getUint32(0, true) !== LOAD) return undefined
+  const number = (from: number, what: string): number => safe(file, at + from, header.getBigUint64(from, true), what)
+  return {
+    offset: number(8, 'an offset'), physical: number(24, 'a physical address'),
+    stored: number(32, 'a length'), length: number(40, 'a length'),
+  }
+}
+
+/** A raw image of physical memory that begins at an address. */
+export const rawSegments = (file: StoredBytes, physical: number): Segment[] =>
+  [{ physical, length: file.size, offset: 0, stored: file.size }]
+
+/** Pages held at the most; a walk needs a few, an inspection of many devices some thousands. */
+const MOST_PAGES = 4096
+
+/** Memory in a file. Reading what no segment holds throws InputError. */
+export const createStoredView = (file: StoredBytes, segments: readonly Segment[]): HardwareView => {
+  const pages = new Map<number, DataView>()
+  const find = (physical: number): Segment | undefined =>
+    segments.find((each) => physical >= each.physical && physical < each.physical + each.length)
+  /** One page, of one or several segments: kdump leaves pages out, and segments need not begin on a page. */
+  const load = (frame: number): DataView => {
+    const page = new Uint8Array(FRAME_BYTES)
+    for (let at = 0; at < FRAME_BYTES;) {
+      const physical = frame * FRAME_BYTES + at
+      const segment = find(physical)
+      if (segment === undefined) {
+        throw new InputError({
+          file: file.name, place: `physical address 0x${physical.toString(16)}`, expected: 'memory, since a table points there', found: 'none in the file',
+        })
+      }
+      const within = physical - segment.physical
+      const length = Math.min(FRAME_BYTES - at, segment.length - within)
+      const stored = Math.max(0, Math.min(length, segment.stored - within))
+      const bytes = stored > 0 ? file.read(segment.offset + within, stored) : new Uint8Array(0)
+      if (bytes.length < stored) complain(file, segment.offset + within, `${stored} bytes of memory`, `${bytes.length}: the file is cut`)
+      page.set(bytes, at)
+      at += length
+    }
+    return dataOf(page)
+  }
+  const pageAt = (frame: number): DataView => {
+    let page = pages.get(frame)
+    if (page === undefined) {
+      page = load(frame)
+      if (pages.size >= MOST_PAGES) pages.delete(pages.keys().next().value as number)
+      pages.set(frame, page)
+    }
+    return page
+  }
+  const WORDS = FRAME_BYTES / 8
+  const view = {
+    low: 0,
+    high: 0,
+    // A dump does not say what else is memory; reading what it lacks is told as an error, not as a blocked DMA.
+    has: (): boolean => true,
+    loadPair(frame: number, index: number): void {
+      const page = pageAt(frame + Math.floor(index / WORDS))
+      view.low = page.getInt32((index % WORDS) * 8, true)
+      view.high = page.getInt32((index % WORDS) * 8 + 4, true)
+    },
+    load64(address: bigint): bigint {
+      view.loadPair(addresses.frameOf(address), Number(address & 0xfffn) >> 3)
+      return addresses.join(view.low, view.high)
+    },
+  }
+  return view
+}

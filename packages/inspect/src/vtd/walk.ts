@@ -1,0 +1,73 @@
+// Walk: one DMA through VT-d's model over the recorded tables.
+import { decodeField } from '@iommu/bits'
+import { fetchScalableContext, Stopped, translate } from '@iommu/driver-intel-vtd/model'
+import { pasidEntry } from '@iommu/driver-intel-vtd/tables'
+import { first } from '@iommu/hardware'
+import type { DmaRequest, Outcome, Step } from '@iommu/hardware'
+import type { Capture } from '../capture.js'
+import { InputError } from '../input-error.js'
+import { hex } from '../spell.js'
+import type { Walked, WalkQuestion } from '../vendor.js'
+import { PASIDS_OFF } from './judge.js'
+import type { VtdUnit } from './unit.js'
+
+/** What people see in their logs in place of a code of ours. */
+const SEEN_AS: Readonly<Record<number, string>> = {
+  0x59: 'QEMU reports 0x5b where the whole entry is zero',
+  0x79: 'QEMU reports 0x05 for writes and 0x06 for reads here',
+}
+
+/**
+ * The walk of a request with PASID where the context entry has PASIDE=0. The question is then about tables that a
+ * driver has filled before it let the device use them (so do QEMU's devices, which have no PASID capability, and
+ * QEMU does not check the bit): the walk goes on as if PASIDE were set, and says so.
+ */
+const beyondPasidEnable = (unit: VtdUnit, request: DmaRequest, steps: Step[]): Pick<Walked, 'outcome' | 'caution'> | undefined => {
+  if (request.pasid === undefined || unit.mode !== 'scalable') return undefined
+  const own: Step[] = []
+  const hardware = unit.hardware()
+  try {
+    const context = fetchScalableContext(unit.reader(own), unit.rootTable, request.source)
+    if (context.pasids) return undefined
+    // The hardware model takes a context entry that it has kept from its cache: there the bit is set.
+    const tag = { source: request.source, pasid: 0, domainId: 0, absent: false }
+    hardware.caches.contexts.keep(request.source, tag, { ...context, pasids: true })
+  } catch (error) {
+    if (error instanceof Stopped) return undefined
+    throw error
+  }
+  steps.push(...own)
+  return {
+    outcome: translate(hardware, request, { choose: first, cached: true, fills: false, steps }),
+    caution: PASIDS_OFF,
+  }
+}
+
+const refuseNested = (unit: VtdUnit, capture: Capture, outcome: Outcome, steps: readonly Step[]): void => {
+  const last = steps[steps.length - 1]
+  const refused = outcome.result === 'blocked' && outcome.fault?.code === 0x5b
+  if (!unit.nested || !refused || last?.entry !== 'vtd.pasid') return
+  if (decodeField(pasidEntry, last.words, 'PGTT') !== 3) return
+  throw new InputError({
+    file: capture.names.bytes,
+    place: `PASID entry at ${hex(last.address as bigint)}`,
+    expected: 'first stage, second stage or pass-through',
+    found: 'nested translation, which this version does not walk',
+  })
+}
+
+/**
+ * What becomes of one DMA. Throws InputError where a page is needed that was not recorded, and for nested translation.
+ */
+export const walk = (unit: VtdUnit, capture: Capture, { source, pasid, iova, access }: WalkQuestion): Walked => {
+  const steps: Step[] = []
+  const request: DmaRequest = {
+    source, kind: 'untranslated', address: iova, access, ...(pasid === undefined ? {} : { pasid }),
+  }
+  const walked = beyondPasidEnable(unit, request, steps)
+    ?? { outcome: translate(unit.hardware(), request, { choose: first, cached: false, fills: false, steps }) }
+  const { outcome } = walked
+  refuseNested(unit, capture, outcome, steps)
+  const seenAs = outcome.result === 'blocked' ? SEEN_AS[outcome.fault?.code ?? -1] : undefined
+  return { ...walked, steps, ...(seenAs === undefined ? {} : { seenAs }) }
+}

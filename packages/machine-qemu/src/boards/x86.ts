@@ -1,0 +1,44 @@
+// What the boards with an x86 processor share: q35, its memory map, its ports, and a processor that stands still.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Board, BoardFacts } from './board.js'
+
+const GIB = 1n << 30n
+const LOW = 2n * GIB
+export const RAM_BYTES = 8n * GIB
+
+/** Below 4 GiB q35 has 2 GiB of RAM, and the rest from 4 GiB on. */
+const ram = [
+  { start: 0n, bytes: LOW, offset: 0n },
+  { start: 4n * GIB, bytes: RAM_BYTES - LOW, offset: LOW },
+] as const
+
+/** Without the qtest accelerator a processor runs: it finds `cli; hlt` at the reset vector, and a jump back to it. */
+export const writeHaltingRom = (folder: string): string => {
+  const rom = Buffer.alloc(0x1_0000, 0xf4)
+  rom.set([0xfa, 0xf4, 0xeb, 0xfd], rom.length - 16)
+  const file = join(folder, 'rom')
+  writeFileSync(file, rom)
+  return file
+}
+
+/** Everything of a board but its IOMMU. */
+export const x86 = {
+  emulator: 'qemu-system-x86_64',
+  ramBytes: RAM_BYTES,
+  ram,
+  config: 'ports',
+  windows: 0xe000_0000n,
+  // Above the PC's low memory, with its hole for display and ROMs.
+  data: { start: 0x10_0000n, end: 0x100_0000n },
+  tables: { start: 0x100_0000n, end: 0x300_0000n },
+} as const satisfies Partial<Board>
+
+/** Arguments of the platform; QEMU is run in `folder`. */
+export const platform = ({ qtestAccelerator }: BoardFacts, folder: string): readonly string[] => [
+  '-machine', 'q35,memory-backend=ram',
+  ...(qtestAccelerator
+    ? ['-accel', 'qtest']
+    // Virtual time stands still with the processor, and jumps where a timer waits.
+    : ['-accel', 'tcg', '-icount', 'shift=0,sleep=off', '-bios', writeHaltingRom(folder)]),
+]
