@@ -19,7 +19,7 @@ import { expectedToMove, movedBy } from './versions.js'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { values } = parseArgs({ options: { json: { type: 'boolean' }, only: { type: 'string', multiple: true } } })
 const work = mkdtempSync(join(tmpdir(), 'iommu-rehearsal-'))
-const onNode = new Set(['@iommu/cli', '@iommu/machine-qemu'])
+const onNode = new Set(['@iommu/cli', '@iommu/kit', '@iommu/machine-qemu'])
 const talk = (text) => void process.stderr.write(`${text}\n`)
 const say = (text) => void process.stdout.write(`${text}\n`)
 
@@ -92,7 +92,7 @@ const runSuite = (all, filesOf, { name, entries }) => {
   return verdict(run(project, process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', 'vitest.test.mjs']))
 }
 
-/** Bundles every entry for a browser; the first that is too large or cannot be bundled is what went wrong. */
+/** Bundles every entry for a browser. What is over its budget is shown, and no failure yet. */
 const bundleAll = async (project, { name, entries }) => {
   if (onNode.has(name)) return { verdict: 'none', sizes: {} }
   const sizes = {}
@@ -100,7 +100,6 @@ const bundleAll = async (project, { name, entries }) => {
     const { size } = await bundle(project, join(name, entry))
     const budget = budgetOf(name, entry)
     sizes[entry] = { size, ...(budget === undefined ? {} : { budget }) }
-    if (budget !== undefined && size > budget) return { verdict: `${entry} has ${size} bytes gzipped, its budget is ${budget}`, sizes }
   }
   return { verdict: true, sizes }
 }
@@ -163,7 +162,7 @@ const main = async () => {
     say('\ngzipped, minified, with everything that it imports:')
     for (const { package: name, sizes = {} } of rows) {
       for (const [entry, { size, budget }] of Object.entries(sizes)) {
-        if (budget !== undefined) say(`${join(name, entry).padEnd(43)} ${(size / 1000).toFixed(1).padStart(5)} of ${budget / 1000} kB`)
+        if (budget !== undefined) say(`${join(name, entry).padEnd(43)} ${(size / 1000).toFixed(1).padStart(5)} of ${budget / 1000} kB${size > budget ? '  over' : ''}`)
       }
     }
     for (const [name, step, text] of failed) say(`\n${name}, ${step}:\n${text}`)

@@ -107,11 +107,19 @@ const countLines = ({ totals: { stores, transitions, failuresInjected, adversary
   ]
 }
 
+/** What a finding lists, at the most; the report as data has all of it. */
+const SHOWN = 3
+
+const shorten = (says: string): string => {
+  const parts = says.split('; ')
+  return parts.length <= SHOWN ? says : `${parts.slice(0, SHOWN).join('; ')}; and ${parts.length - SHOWN} more`
+}
+
 /** Findings that are no failures, each sentence once, with the kinds of hardware that it is about. */
 const noteLines = (notes: readonly Note[]): string[] => {
   const kinds = new Map<string, string[]>()
   for (const { says, backend } of notes) kinds.set(says, [...(kinds.get(says) ?? []), backend])
-  return [...kinds].map(([says, backends]) => `  · ${backends.join(', ')}: ${says}`)
+  return [...kinds].map(([says, backends]) => `  · ${backends.join(', ')}: ${shorten(says)}`)
 }
 
 export const renderText = (report: Report, paint: Paint = plain): string => [
