@@ -73,7 +73,7 @@ export interface Backend {
   readonly attachCannotFail?: string
   /** Why a map cannot fail here: it takes no memory. */
   readonly mapCannotFail?: string
-  /** Mutants of any driver that are no mistake on this hardware, by id, each with why: the statement that they break holds. */
+  /** Mutants of any driver, or of the core layer, that are no mistake on this hardware, by id, each with why: the statement that they break holds. */
   readonly harmless?: Readonly<Record<string, string>>
   /** Ids taken for domains on a machine (domain ids, ASIDs, contexts), for leak checks. Absent: not visible. */
   readonly idsInUse?: (ops: IommuOps) => number

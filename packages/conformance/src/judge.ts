@@ -176,6 +176,8 @@ export const mutantTrials = (
         ...(variant.profile === undefined ? {} : { profile: variant.profile.name }),
         run: () => judge(variant, 'variant', varied(backend, variant), wholeCore, statements),
       }))),
-    ...cores.map((mutant): Trial => ({ id: mutant.id, part: 'core', run: () => judge(mutant, 'core', first, mutant.create, statements) })),
+    ...cores.map((mutant): Trial => ({
+      id: mutant.id, part: 'core', run: () => judge(mutant, 'core', first, mutant.create, statements, first.harmless?.[mutant.id]),
+    })),
   ]
 }

@@ -63,7 +63,10 @@ const backend = (
     physicalBits: whole.outputBits,
     deviceBits: Math.min(whole.outputBits, 39),
     ...(other.incompatibleFormat === undefined ? {} : { incompatibleFormat: other.incompatibleFormat }),
-    harmless: { 'map-not-synced': 'that nothing is mapped is never cached (IHI0070 3.21.1): a map needs no flush' },
+    harmless: {
+      'map-not-synced': 'that nothing is mapped is never cached (IHI0070 3.21.1): a map needs no flush',
+      'failed-sync-left': 'a map needs no flush, so that none can fail',
+    },
     createMachine: ({ endpoints, unit, first }) => createSmmuMachine({
       profile: unit === 0 ? whole : { ...whole, ...other.secondUnit },
       endpoints,
