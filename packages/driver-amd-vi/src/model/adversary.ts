@@ -1,7 +1,8 @@
 // The AMD side of adversarial mode: which entries a request reads, under which tags, and the walks.
 import { createAdversary, frameOf } from '@iommu/hardware'
 import type { Adversary, AdversaryOptions, Fetch, Fetched, HardwareEvent, Look, Reached, Vendor, Walked } from '@iommu/hardware'
-import { ABSENT, LEAF } from '@iommu/page-table'
+import { ABSENT, LEAF, rootPointer, walkFrom } from '@iommu/page-table'
+import type { TablePointer } from '@iommu/page-table'
 import type { GuestLevels, HostLevels } from '../tables/index.js'
 import { fetchDeviceEntry, fetchGcr3, Stopped } from './copies.js'
 import type { DeviceContext, Reader } from './copies.js'
@@ -10,8 +11,7 @@ import type { AmdMachine } from './index.js'
 import type { Asked, Supply, Translation } from './supply.js'
 import { readerOf, translate } from './translate.js'
 import type { Hardware } from './translate.js'
-import { passingLeaf, rootPointer, walkFrom } from './walks.js'
-import type { TablePointer } from './walks.js'
+import { amdWalk, passingLeaf } from './walks.js'
 
 /** Runs a fetch; what stops it is an answer like others, since it may be kept. */
 const attempt = <T>(run: () => T): T | Stopped => {
@@ -79,7 +79,7 @@ const walkOf = (hardware: Hardware, { stage, levels, root, gcr3, pasid, address 
       from = rootPointer(format, found)
       if (gcr3 !== undefined) tell(from, ALL_FRAMES)
     }
-    const leaf = walkFrom(format, view, address, from, (pointer, covers) => tell(pointer, extent(frame, covers)))
+    const leaf = walkFrom(amdWalk, format, view, address, from, (pointer, covers) => tell(pointer, extent(frame, covers)))
     const keeps = leaf.status === LEAF || (leaf.status === ABSENT && capabilities.notPresentCache)
     return answer({ leaf, stage }, keeps, leaf.status === LEAF ? leaf.pageShift : 12)
   }

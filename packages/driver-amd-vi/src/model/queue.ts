@@ -3,10 +3,11 @@ import { breaksReserved, decode, decodeField, describe, renderLine } from '@iomm
 import type { Entry } from '@iommu/bits'
 import { frameOf } from '@iommu/hardware'
 import type { EventStream, Failures, PhysicalMemory } from '@iommu/hardware'
+import { dropPages } from '@iommu/page-table'
 import {
   commands, completionWait, EVENT_CODES, invalidateDevtabEntry, invalidateIommuPages, invalidateIotlbPages, OPCODES,
 } from '../tables/index.js'
-import { dropEverything, dropPages, guestTag } from './caches.js'
+import { dropEverything, guestTag } from './caches.js'
 import type { Caches } from './caches.js'
 import { commandEventOf, logEvent } from './event-log.js'
 import type { LogState } from './event-log.js'
@@ -68,10 +69,10 @@ const effects = ({ caches, failures, memory }: CommandTarget): Readonly<Record<n
     const d = decode(invalidateIommuPages, words)
     const [first, last] = pageRange(d.ADDR, d.S === 1)
     if (d.GN === 0) {
-      dropPages(caches.host, d.DomainID, first, last, d.PDE === 1)
+      dropPages(caches.host, (tag) => tag === d.DomainID, first, last, d.PDE === 0)
       return true
     }
-    dropPages(caches.guest, guestTag(d.DomainID, d.PASID), first, last, d.PDE === 1)
+    dropPages(caches.guest, (tag) => tag === guestTag(d.DomainID, d.PASID), first, last, d.PDE === 0)
     // The way to the root counts as a structure: it goes with PDE. No manual at hand says so, Linux always sets it there.
     if (d.PDE === 1) caches.gcr3.drop((tag) => tag.domainId === d.DomainID && tag.pasid === d.PASID)
     return true

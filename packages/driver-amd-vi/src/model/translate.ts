@@ -7,7 +7,7 @@
 //                                └─ PASID, or GIoV=1 ─▶ GCR3 table ─▶ guest (v2) tables
 import { frameAddress, frameOf } from '@iommu/hardware'
 import type { Choose, DmaRequest, Outcome, PhysicalMemory, Step, Translated } from '@iommu/hardware'
-import { ABSENT, LEAF, RESERVED } from '@iommu/page-table'
+import { ABSENT, LEAF, lookupLeaf, RESERVED } from '@iommu/page-table'
 import { EVENT_CODES, events, widthOfMode } from '../tables/index.js'
 import type { Capabilities, GuestLevels, HostLevels } from '../tables/index.js'
 import { guestTag } from './caches.js'
@@ -17,7 +17,7 @@ import type { DeviceContext, DeviceTable, Gcr3From, Reader } from './copies.js'
 import type { Cause } from './event-log.js'
 import type { Formats } from './formats.js'
 import type { Asked } from './supply.js'
-import { lookupLeaf, passingLeaf } from './walks.js'
+import { amdWalk, npCacheWalk, passingLeaf } from './walks.js'
 import type { Leaf, Sight } from './walks.js'
 
 /** What of the registers the routine depends on. */
@@ -135,11 +135,11 @@ const answer = (hardware: Hardware, request: DmaRequest, asked: Asked, entry: De
     return leafAnswer(request, leaf, kept, asked, entry)
   }
   if (stage === 'pass-through') return leafAnswer(request, passingLeaf(frameOf(address)), stage, asked, entry)
-  const leaf = lookupLeaf({
+  const leaf = lookupLeaf(capabilities.notPresentCache ? npCacheWalk : amdWalk, {
     translations: stage === 'host' ? caches.host : caches.guest,
     tag: stage === 'host' ? domainId : guestTag(domainId, pasid),
     format: stage === 'host' ? formats.host(levels as HostLevels) : formats.guest(levels as GuestLevels),
-    root, view: memory.walker, address, keepsAbsent: capabilities.notPresentCache,
+    root, view: memory.walker, address,
   }, sight)
   return leafAnswer(request, leaf, stage, asked, entry)
 }

@@ -2,7 +2,8 @@
 import { decode } from '@iommu/bits'
 import { createAdversary, frameOf } from '@iommu/hardware'
 import type { Adversary, AdversaryOptions, Command, Fetch, Fetched, HardwareEvent, Look, Reached, Vendor, Walked } from '@iommu/hardware'
-import { ABSENT, LEAF } from '@iommu/page-table'
+import { ABSENT, LEAF, rootPointer, walkFrom } from '@iommu/page-table'
+import type { TablePointer } from '@iommu/page-table'
 import { globalCommand, OFFSETS } from '../tables/index.js'
 import { fetchLegacyContext, fetchPasid, fetchScalableContext, Stopped } from './copies.js'
 import type { LegacyContext, PasidContext, Reader, ScalableContext } from './copies.js'
@@ -11,8 +12,8 @@ import type { VtdMachine } from './index.js'
 import type { Asked, Supply, Translation } from './supply.js'
 import { translate } from './translate.js'
 import type { Hardware } from './translate.js'
-import { rootPointer, walkFrom } from './walks.js'
-import type { Leaf, TablePointer } from './walks.js'
+import { vtdWalk } from './walks.js'
+import type { Leaf } from './walks.js'
 
 type Context = LegacyContext | ScalableContext
 
@@ -85,7 +86,7 @@ const walkOf = (hardware: Hardware, asked: Asked): ((memory: Reader['view'], sta
   if (stage === 'pass-through') return () => answer(pageLeaf(frame), false, true, 12)
   const format = stage === 'first' ? formats.first(levels) : formats.second(levels)
   return (view, start, reach) => {
-    const leaf = walkFrom(format, view, address, start ?? rootPointer(format, root), (pointer, covers) =>
+    const leaf = walkFrom(vtdWalk, format, view, address, start ?? rootPointer(format, root), (pointer, covers) =>
       reach({ value: pointer, key: keyOf(pointer), page: pointer.frame, ...extent(frame, covers) }))
     // That nothing is mapped is kept in caching mode, and never of first-stage tables.
     const keeps = leaf.status === LEAF || (leaf.status === ABSENT && stage === 'second' && capabilities.cachingMode)

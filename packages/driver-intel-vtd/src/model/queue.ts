@@ -3,12 +3,13 @@ import { breaksReserved, decode, decodeField, describe, renderLine } from '@iomm
 import type { Entry } from '@iommu/bits'
 import { frameOf } from '@iommu/hardware'
 import type { EventStream, Failures, PhysicalMemory } from '@iommu/hardware'
+import { dropPages, dropTranslations } from '@iommu/page-table'
 import {
   contextCacheDescriptor, descriptors, DESCRIPTOR_TYPES, deviceTlbDescriptor, iotlbDescriptor, pasidCacheDescriptor,
   pasidDeviceTlbDescriptor, pasidIotlbDescriptor, waitDescriptor,
 } from '../tables/index.js'
 import type { Capabilities } from '../tables/index.js'
-import { dropPages, dropTranslations, firstStageTag } from './caches.js'
+import { firstStageTag } from './caches.js'
 import type { Caches } from './caches.js'
 
 /** Where the queue is and how far it has come. Offsets are bytes. */
@@ -95,7 +96,7 @@ const effects = (target: QueueTarget): Readonly<Record<number, Effect>> => {
         dropTranslations(caches.secondStage, (tag) => tag === d.DID)
       } else {
         const [first, last] = pageRange(d.ADDR, d.AM)
-        dropPages(caches.secondStage, d.DID, first, last, d.IH === 1)
+        dropPages(caches.secondStage, (tag) => tag === d.DID, first, last, d.IH === 1)
       }
       return true
     },
@@ -106,7 +107,7 @@ const effects = (target: QueueTarget): Readonly<Record<number, Effect>> => {
       if (d.G === 2) dropTranslations(caches.firstStage, (each) => each === tag)
       else {
         const [first, last] = pageRange(d.ADDR, d.AM)
-        dropPages(caches.firstStage, tag, first, last, d.IH === 1)
+        dropPages(caches.firstStage, (each) => each === tag, first, last, d.IH === 1)
       }
       return true
     },

@@ -5,7 +5,7 @@
 //                                                        (PASID, or RID_PASID)              stage, pass-through
 import { frameAddress } from '@iommu/hardware'
 import type { Choose, DmaRequest, Outcome, PhysicalMemory, Step, Translated } from '@iommu/hardware'
-import { ABSENT, LEAF, RESERVED } from '@iommu/page-table'
+import { ABSENT, LEAF, lookupLeaf, RESERVED } from '@iommu/page-table'
 import { faultReasons } from '../tables/index.js'
 import type { Capabilities, Levels } from '../tables/index.js'
 import { firstStageTag, pasidKey } from './caches.js'
@@ -15,7 +15,7 @@ import type { AbsentCopy, ContextCopy, LegacyContext, PasidContext, PasidCopy, R
 import type { Formats } from './formats.js'
 import type { UnitState } from './registers.js'
 import type { Asked, Supply } from './supply.js'
-import { lookupLeaf } from './walks.js'
+import { cachingWalk, vtdWalk } from './walks.js'
 import type { Leaf, Sight } from './walks.js'
 
 /** What the routine reads. */
@@ -123,9 +123,9 @@ const secondStageWalk = (hardware: Hardware, request: DmaRequest, root: number, 
       stage: 'second', levels, root, domainId, pasid: 0, forceSnoop: false, address: request.address, tag: `domain ${domainId}`,
     }, sight.supply)
   }
-  const leaf = lookupLeaf({
+  const leaf = lookupLeaf(capabilities.cachingMode ? cachingWalk : vtdWalk, {
     translations: caches.secondStage, tag: domainId, format: formats.second(levels), root, view: memory.walker,
-    address: request.address, keepsAbsent: capabilities.cachingMode,
+    address: request.address,
   }, sight)
   return secondStageAnswer(hardware, request, leaf, levels, domainId)
 }
@@ -152,9 +152,9 @@ const firstStageWalk = (hardware: Hardware, request: DmaRequest, entry: PasidCon
   if (sight.supply !== undefined) {
     return supplied(hardware, request, { stage: 'first', levels, root, domainId, pasid, forceSnoop, address: request.address, tag }, sight.supply)
   }
-  const leaf = lookupLeaf({
+  const leaf = lookupLeaf(vtdWalk, {
     translations: caches.firstStage, tag: firstStageTag(domainId, pasid), format: formats.first(levels),
-    root, view: memory.walker, address: request.address, keepsAbsent: false,
+    root, view: memory.walker, address: request.address,
   }, sight)
   return firstStageAnswer(hardware, request, leaf, levels, tag, forceSnoop)
 }
