@@ -3,6 +3,7 @@ import { library } from '@iommu-tools/presets/tsup'
 
 export default defineConfig(library({
   index: 'src/index.ts',
+  tables: 'src/tables/index.ts',
   backends: 'src/backends.ts',
   variants: 'src/variants/index.ts',
   history: 'src/history/index.ts',

@@ -7,4 +7,5 @@ export default defineConfig(library({
   model: 'src/model/index.ts',
   backends: 'src/backends.ts',
   variants: 'src/variants/index.ts',
+  reproduce: 'src/reproduce.ts',
 }))

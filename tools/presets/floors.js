@@ -7,6 +7,7 @@ export const floors = [
   ['page-table'],
   ['driver-*'],
   ['conformance', 'inspect', 'machine-qemu', 'kit'],
+  ['film'],
   ['cli', 'explorer'],
 ]
 
@@ -49,7 +50,7 @@ const globals = ['process', 'Buffer', 'require', '__dirname', '__filename', 'set
  * @param {string} name folder under packages/
  */
 export const floorRules = (name) => ({
-  files: [`packages/${name}/src/**/*.ts`],
+  files: [`packages/${name}/src/**/*.{ts,tsx}`],
   rules: {
     'no-restricted-imports': ['error', {
       patterns: [...forbiddenAbove(name), ...conformanceOnly(name), ...elsewhere, ...nodeModules(name)],

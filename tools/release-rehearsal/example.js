@@ -14,19 +14,23 @@ const checked = (line) => {
   return `${before}${indent}same(${held}, (${value}), ${JSON.stringify(line.trim())})`
 }
 
-const CHECK = `import { isDeepStrictEqual, inspect } from 'node:util'
-const same = (found: unknown, expected: unknown, line: string): void => {
-  if (!isDeepStrictEqual(JSON.parse(plain(found)), JSON.parse(plain(expected)))) throw new Error(line + ': found ' + inspect(found))
+/** Needs nothing of Node, so that a page can promise the same. */
+const CHECK = `const same = (found: unknown, expected: unknown, line: string): void => {
+  if (plain(found) !== plain(expected)) throw new Error(line + ': found ' + plain(found))
 }
-const plain = (value: unknown): string => JSON.stringify({ value }, (_key, each: unknown) => (typeof each === 'bigint' ? each + 'n' : each))
+const plain = (value: unknown): string => JSON.stringify({ value }, (_key, each: unknown) =>
+  typeof each === 'bigint' ? each + 'n' : each === null || typeof each !== 'object' || Array.isArray(each) ? each
+    : Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1))))
 `
 
-/** The examples of a package's README. `source`: as it stands, for types; `program`: with its promises checked; `imports`: packages of ours. */
-export const examplesOf = ({ folder }) => {
-  const text = readFileSync(join(folder, 'README.md'), 'utf8')
-  return [...text.matchAll(BLOCK)].map(([, source]) => ({
-    source,
-    program: `${CHECK}${source.split('\n').map(checked).join('\n')}`,
-    imports: [...source.matchAll(/'(@iommu\/[\w-]+)/g)].map(([, name]) => name),
-  }))
-}
+/** An example: as it stands, for types; with its promises checked; packages of ours that it imports; whether it needs Node. */
+export const exampleOf = (source) => ({
+  source,
+  program: `${CHECK}${source.split('\n').map(checked).join('\n')}`,
+  imports: [...source.matchAll(/'(@iommu\/[\w-]+)/g)].map(([, name]) => name),
+  onNode: /'(?:node:|@iommu\/machine-qemu)/.test(source),
+})
+
+/** The examples of a package's README: its ts blocks that are not marked "not run". */
+export const examplesOf = ({ folder }) =>
+  [...readFileSync(join(folder, 'README.md'), 'utf8').matchAll(BLOCK)].map(([, source]) => exampleOf(source))

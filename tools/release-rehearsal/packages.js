@@ -8,6 +8,7 @@ import { join } from 'node:path'
  * @property {string} name "@iommu/bits"
  * @property {string} folder
  * @property {string} version
+ * @property {Record<string, object | string>} exports as in package.json
  * @property {readonly string[]} entries export paths that are code: ".", "./tables"
  * @property {readonly string[]} needs packages of ours that it needs at run time
  */
@@ -21,7 +22,7 @@ export const publishedPackages = (root) => readdirSync(join(root, 'packages')).f
     JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
   if (hidden === true) return []
   const entries = Object.entries(exports).filter(([, target]) => typeof target === 'object').map(([path]) => path)
-  return [{ name, folder, version, entries, needs: ours({ ...dependencies, ...peerDependencies }) }]
+  return [{ name, folder, version, exports, entries, needs: ours({ ...dependencies, ...peerDependencies }) }]
 })
 
 /** Packages and everything of ours that they need. Throws for a name that is not published. */

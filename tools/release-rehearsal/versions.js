@@ -8,7 +8,7 @@ import { run } from './project.js'
 const versionsIn = (root) => new Map(publishedPackages(root).map(({ name, version }) => [name, version]))
 
 /** Packages that move when `name` does by `kind`, each with "1.0.0 -> 1.0.1". Throws what changesets says where it fails. */
-export const movedBy = (root, name, kind) => {
+export const movedBy = async (root, name, kind) => {
   const copy = mkdtempSync(join(tmpdir(), 'iommu-versions-'))
   try {
     for (const file of ['package.json', '.changeset/config.json']) cpSync(join(root, file), join(copy, file))
@@ -19,9 +19,9 @@ export const movedBy = (root, name, kind) => {
     }
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
     writeFileSync(join(copy, '.changeset/one.md'), `---\n'${name}': ${kind}\n---\n\nA change.\n`)
-    run(copy, 'git', ['init', '-q'])
+    await run(copy, 'git', ['init', '-q'])
     const before = versionsIn(copy)
-    const { ok, text } = run(copy, process.execPath, [join(root, 'node_modules/@changesets/cli/bin.js'), 'version'])
+    const { ok, text } = await run(copy, process.execPath, [join(root, 'node_modules/@changesets/cli/bin.js'), 'version'])
     if (!ok) throw new Error(text)
     const after = versionsIn(copy)
     return Object.fromEntries([...after].flatMap(([each, version]) => (before.get(each) === version ? [] : [[each, `${before.get(each)} -> ${version}`]])))

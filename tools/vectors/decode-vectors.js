@@ -51,12 +51,15 @@ const wordsOf = (owner, fields) => encode(owner, Object.fromEntries(Object.entri
   return [name, kind === 'address' || kind === 'wide' || BigInt(value) > BigInt(Number.MAX_SAFE_INTEGER) ? BigInt(value) : Number(value)]
 }))).map((word) => `0x${word.toString(16).padStart(owner.wordBits / 4, '0')}`)
 
+/** What outside calls entries otherwise. */
+const OTHER_NAMES = { 'riscv.ddte': 'riscv.ddt' }
+
 /** One decode vector for each words from outside whose entry is declared, and one encode vector for each entry. */
 export const decodeVectors = async (vendor) => {
   const { entries, vectors } = outsideWords(vendor)
   const declared = new Map((await listEntries()).map((each) => [each.name, each]))
   const decoded = vectors.flatMap((vector) => {
-    const owner = declared.get(vector.entry)
+    const owner = declared.get(vector.entry) ?? declared.get(OTHER_NAMES[vector.entry])
     if (owner === undefined || vector.words.length * 64 !== owner.bits) return []
     return [[owner, decodeVector(owner, vector, entries[vector.entry].fields)]]
   })

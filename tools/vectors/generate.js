@@ -5,15 +5,20 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { decodeVectors } from './decode-vectors.js'
 import { lineVectors } from './line-vectors.js'
+import { transitionVectors } from './transition-vectors.js'
 import { walkVectors } from './walk-vectors.js'
+import { workedVectors } from './worked-vectors.js'
 
-export const VENDORS = ['vtd', 'amd', 'smmuv3']
+export const VENDORS = ['vtd', 'amd', 'smmuv3', 'riscv']
 
 const fileOf = (vendor) => fileURLToPath(new URL(`../../packages/vectors/${vendor}.json`, import.meta.url))
 
 /** The vectors of a vendor as the text of its file: one vector a line, so that changes read well. */
 export const generate = async (vendor) => {
-  const vectors = [...await decodeVectors(vendor), ...await walkVectors(vendor), ...await lineVectors(vendor)]
+  const vectors = [
+    ...await decodeVectors(vendor), ...await workedVectors(vendor), ...await walkVectors(vendor), ...await transitionVectors(vendor),
+    ...await lineVectors(vendor),
+  ]
   const ids = vectors.map(({ id }) => id)
   const twice = ids.find((id, index) => ids.indexOf(id) !== index)
   if (twice !== undefined) throw new Error(`two vectors are called ${twice}`)

@@ -10,7 +10,10 @@ const read = (name, otherwise) => {
 
 /** Entries with the bits of their fields, and words with the values of theirs. */
 export const outsideWords = (vendor) => read(vendor)
-/** Questions that recorded machines answer; see extract.js. */
+/**
+ * Questions that recorded machines answer; see extract.js. RISC-V's: tables laid out as they were when the specification's
+ * reference model was asked, and the causes that it recorded.
+ */
 export const outsideWalks = (vendor) => read(`walks-${vendor}`, [])
 /** Lines that kernels wrote, and what they are about. */
 export const outsideLines = (vendor) => read(`lines-${vendor}`, [])

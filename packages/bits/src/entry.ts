@@ -64,7 +64,7 @@ const proveTiling = (name: string, bits: number, parts: readonly (readonly [what
  * Declares an entry. Throws RangeError where fields, reserved and ignored ranges do not tile it exactly:
  * a gap, an overlap, or a bit beyond its end.
  */
-export const entry = <const F extends Fields>(name: string, options: EntryOptions, fields: F): Entry<F> => {
+export const entry = /* @__NO_SIDE_EFFECTS__ */ <const F extends Fields>(name: string, options: EntryOptions, fields: F): Entry<F> => {
   const { title, bits, wordBits = 64, byteOrder = 'little', section, confirmedBy, reserved = [], ignored = [] } = options
   if (bits < 8 || bits > 512 || bits % wordBits !== 0) {
     throw new RangeError(`${name}: ${bits} bits are not whole ${wordBits}-bit words up to 512 bits`)

@@ -51,20 +51,20 @@ const declare = <K extends FieldKind>(
 }
 
 /** One bit. */
-export const bit = (at: number, title: string, notes: Notes = {}): Field<'bit'> =>
+export const bit = /* @__NO_SIDE_EFFECTS__ */ (at: number, title: string, notes: Notes = {}): Field<'bit'> =>
   declare('bit', [[at, at]], title, 0, notes)
 
 /** A number of up to 52 bits; `meanings` names its values. */
-export const field = (
+export const field = /* @__NO_SIDE_EFFECTS__ */ (
   high: number, low: number, title: string, meanings?: Readonly<Record<number, string>>, notes: Notes = {},
 ): Field<'number'> => declare('number', [[high, low]], title, 0, meanings ? { ...notes, meanings } : notes)
 
 /** A number whose bits lie in several runs, its most significant part first. */
-export const split = (runs: readonly Run[], title: string, notes: Notes = {}): Field<'number'> =>
+export const split = /* @__NO_SIDE_EFFECTS__ */ (runs: readonly Run[], title: string, notes: Notes = {}): Field<'number'> =>
   declare('number', runs, title, 0, notes)
 
 /** A byte address. `scale` is the address bit that the lowest stored bit stands for; by default its place in its word. */
-export const address = (
+export const address = /* @__NO_SIDE_EFFECTS__ */ (
   high: number, low: number, title: string, notes: Notes & { readonly scale?: number } = {},
 ): Field<'address'> => {
   const { scale = low % 64, ...rest } = notes
@@ -72,10 +72,10 @@ export const address = (
 }
 
 /** A byte address whose bits lie in several runs, its most significant part first. */
-export const splitAddress = (
+export const splitAddress = /* @__NO_SIDE_EFFECTS__ */ (
   runs: readonly Run[], title: string, scale: number, notes: Notes = {},
 ): Field<'address'> => declare('address', runs, title, scale, notes)
 
 /** A value too wide for a number. */
-export const wide = (high: number, low: number, title: string, notes: Notes = {}): Field<'wide'> =>
+export const wide = /* @__NO_SIDE_EFFECTS__ */ (high: number, low: number, title: string, notes: Notes = {}): Field<'wide'> =>
   declare('wide', [[high, low]], title, 0, notes)

@@ -25,11 +25,37 @@ const small = (row: Row): string =>
 export const groupedHex = (word: bigint, bits = 64): string =>
   (word.toString(16).padStart(bits / 4, '0').match(/.{4}/g) ?? []).join('_')
 
-const reservedLines = ({ reserved }: Description, paint: Paint): string[] =>
+/** What is said of reserved bits: that all are zero, or of each range that is not. */
+export const reservedSentences = ({ reserved }: Description): string[] =>
   reserved.length === 0
     ? ['reserved  all zero']
-    : reserved.map(({ high, low, value }) =>
-        paint('wrong', `reserved  ! bits ${spell([high, low])} are ${hex(value)}, and must be zero`))
+    : reserved.map(({ high, low, value }) => `reserved  ! bits ${spell([high, low])} are ${hex(value)}, and must be zero`)
+
+const reservedLines = (description: Description, paint: Paint): string[] =>
+  reservedSentences(description).map((each) => (description.reserved.length === 0 ? each : paint('wrong', each)))
+
+/** A row in words, as every view says it. */
+export interface Cells {
+  /** "63:12", or the runs of a split field. */
+  readonly place: string
+  readonly value: string
+  /** The meaning of the value with the field's title behind it, or the title alone. */
+  readonly said: string
+  /** Whether nothing outside confirms the place. */
+  readonly unconfirmed: boolean
+  readonly role: Role
+}
+
+export const cellsOf = (row: Row): Cells => {
+  const said = row.meaning ?? (row.unknown ? 'unknown value' : row.title)
+  return {
+    place: place(row),
+    value: small(row),
+    said: row.meaning === undefined ? said : `${said} (${row.title})`,
+    unconfirmed: row.confirmedBy.length === 0,
+    role: role(row),
+  }
+}
 
 /** One line: `P+ FPD- AW=4-level ...`. Bits as + and -, reserved bits that are set with a `!`. */
 export const renderLine = (description: Description, paint: Paint = plain): string =>
@@ -44,16 +70,12 @@ export const renderLine = (description: Description, paint: Paint = plain): stri
 /** One row per field, from bit 0 up, with its meaning; `?` marks a place that nothing outside confirms. */
 export const renderBlock = (description: Description, paint: Paint = plain): string => {
   const { entry, rows } = description
-  const places = Math.max(...rows.map((row) => place(row).length))
-  const names = Math.max(...rows.map(({ name }) => name.length))
-  const values = Math.max(...rows.map((row) => small(row).length))
-  const lines = rows.map((row) => {
-    const said = row.meaning ?? (row.unknown ? 'unknown value' : row.title)
-    const title = row.meaning === undefined ? said : `${said} (${row.title})`
-    const doubt = row.confirmedBy.length === 0 ? paint('note', '  ? unconfirmed') : ''
-    return `  ${place(row).padStart(places)}  ${paint('name', row.name.padEnd(names))}  `
-      + `${paint(role(row), small(row).padEnd(values))}  ${title}${doubt}`
-  })
+  const table = rows.map((row) => ({ name: row.name, ...cellsOf(row) }))
+  const widest = (text: (cells: (typeof table)[number]) => string): number => Math.max(...table.map((each) => text(each).length))
+  const [places, names, values] = [widest((each) => each.place), widest(({ name }) => name), widest(({ value }) => value)]
+  const lines = table.map(({ name, place: where, value, said, unconfirmed, role: painted }) =>
+    `  ${where.padStart(places)}  ${paint('name', name.padEnd(names))}  `
+      + `${paint(painted, value.padEnd(values))}  ${said}${unconfirmed ? paint('note', '  ? unconfirmed') : ''}`)
   return [`${entry.title} · ${entry.bits} bits  ${paint('note', entry.section)}`, ...lines, ...reservedLines(description, paint)].join('\n')
 }
 

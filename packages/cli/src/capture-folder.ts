@@ -8,7 +8,8 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file', EACCES: 'a file that may not be read', EISDIR: 'a folder', ENOTDIR: 'no folder above it',
 }
 
-const found = (error: unknown): string => {
+/** Why a file could not be read, in words. */
+export const whyUnreadable = (error: unknown): string => {
   const { code = '' } = error as NodeJS.ErrnoException
   return REASONS[code] ?? `an error (${code || String(error)})`
 }
@@ -17,7 +18,7 @@ const read = (folder: string, name: string): Buffer => {
   try {
     return readFileSync(join(folder, name))
   } catch (error) {
-    throw new InputError({ file: folder, place: name, expected: 'a file of the capture', found: found(error) })
+    throw new InputError({ file: folder, place: name, expected: 'a file of the capture', found: whyUnreadable(error) })
   }
 }
 

@@ -1,12 +1,17 @@
 // The suite's work as tasks: small enough to spread over threads, described by words that can be sent.
-import { mutantTrials, runSuite } from '@iommu/conformance'
-import type { MutantResult, Report } from '@iommu/conformance'
+import { manifestOf, mutantTrials, runSuite } from '@iommu/conformance'
+import type { Backend, MutantResult, Report, RunOptions } from '@iommu/conformance'
 import { coreVariants } from '@iommu/core/variants'
 import { loadDriver } from './driver-modules.js'
 
 /** One driver on one kind of hardware, or one mutant. */
 export type Task =
-  | { readonly kind: 'suite'; readonly driver: string; readonly index: number; readonly only: readonly string[] }
+  | {
+    readonly kind: 'suite'; readonly driver: string; readonly index: number; readonly only: readonly string[]
+    readonly walks?: NonNullable<RunOptions['walks']>
+    /** How long it may take, beside others: the longest begin first. */
+    readonly weight: number
+  }
   | { readonly kind: 'mutant'; readonly driver: string; readonly index: number }
 
 export type Outcome = { readonly report: Report } | { readonly mutant: MutantResult }
@@ -26,11 +31,21 @@ const trialsOf = async (driver: string): Promise<ReturnType<typeof mutantTrials>
 export const profilesOf = async (driver: string): Promise<string[]> =>
   [...new Set((await trialsOf(driver)).flatMap(({ profile }) => profile ?? []))]
 
+/** Most of a suite's time goes into switches from every state to every other one, on requester ids and on PASIDs. */
+const weightOf = (backend: Backend): number => {
+  const { formats, maxPasids } = manifestOf(backend)
+  return (formats.length + 2) ** 2 * (maxPasids > 0 ? 2 : 1)
+}
+
 /** The tasks of a driver: its kinds of hardware, its mutants, or the deviations of a profile. */
 export const listTasks = async (
-  kind: Task['kind'], driver: string, { only, profile }: { readonly only: readonly string[]; readonly profile?: string },
+  kind: Task['kind'], driver: string,
+  { only, profile, walks }: { readonly only: readonly string[]; readonly profile?: string; readonly walks?: NonNullable<RunOptions['walks']> },
 ): Promise<Task[]> => {
-  if (kind === 'suite') return (await loadDriver(driver)).backends.map((_, index) => ({ kind, driver, index, only }))
+  if (kind === 'suite') {
+    return (await loadDriver(driver)).backends.map((backend, index) =>
+      ({ kind, driver, index, only, weight: weightOf(backend), ...(walks === undefined ? {} : { walks }) }))
+  }
   return (await trialsOf(driver)).flatMap((trial, index) =>
     (profile === undefined || trial.profile === profile ? [{ kind, driver, index }] : []))
 }
@@ -40,7 +55,7 @@ export const runTask = async (task: Task): Promise<Outcome> => {
   if (task.kind === 'suite') {
     const backend = (await loadDriver(task.driver)).backends[task.index]
     if (backend === undefined) throw new RangeError(`${task.driver} has no backend ${task.index}`)
-    return { report: runSuite(backend, { only: task.only }) }
+    return { report: runSuite(backend, { only: task.only, ...(task.walks === undefined ? {} : { walks: task.walks }) }) }
   }
   const trial = (await trialsOf(task.driver))[task.index]
   if (trial === undefined) throw new RangeError(`${task.driver} has no mutant ${task.index}`)

@@ -8,8 +8,12 @@ export interface Io {
   stderr(text: string): void
   /** All of standard input. */
   stdin(): Promise<string>
+  /** Standard input piece by piece, for what may be longer than memory. Absent: only all at once. */
+  stdinPieces?(): AsyncIterable<string>
   /** Whether the answer goes to a terminal. */
   readonly isTTY: boolean
+  /** Whether talk goes to a terminal. Absent: it does not. */
+  readonly stderrIsTTY?: boolean
   readonly columns: number
   /** Whether the answer may be coloured. */
   readonly colour: boolean

@@ -29,7 +29,9 @@ const io: Io = {
   stdout: (text) => void stdout.write(text),
   stderr: (text) => void stderr.write(text),
   stdin: readAll,
+  stdinPieces: () => stdin.setEncoding('utf8'),
   isTTY: stdout.isTTY === true,
+  stderrIsTTY: stderr.isTTY === true,
   columns: Math.max(40, stdout.columns ?? 80),
   colour: wantsColour(),
 }

@@ -17,7 +17,7 @@ export const painter = ({ colour }: Pick<Io, 'colour'>): Paint =>
   colour ? (role, text) => `\u001b[${CODES[role]}m${text}\u001b[0m` : (_role, text) => text
 
 /** How many columns a text takes. */
-export const widthOf = (text: string): number => [...text.replace(ESCAPES, '')].length
+const widthOf = (text: string): number => [...text.replace(ESCAPES, '')].length
 
 /** Breaks a line at spaces so that it fits; further lines begin with `hanging` spaces. A longer word stays whole. */
 export const wrap = (line: string, columns: number, hanging: number): string[] => {

@@ -3,10 +3,12 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { EnvironmentError } from './io.js'
+import { judgeTransition } from './transition-check.js'
+import type { Difference } from './transition-check.js'
 import type { Vector } from './vector-files.js'
 
 /** The program was silent for too long, or it answered something that is no answer. */
-export class AnswerError extends Error {
+class AnswerError extends Error {
   override readonly name = 'InputError'
 }
 
@@ -14,7 +16,7 @@ export interface Checked {
   readonly id: string
   readonly status: 'equal' | 'different' | 'unsupported'
   /** The first member that differs, with both values. */
-  readonly difference?: { readonly member: string; readonly expected: unknown; readonly found: unknown }
+  readonly difference?: Difference
 }
 
 const HEX = /^0x[0-9a-f]+$/i
@@ -37,9 +39,15 @@ const firstDifference = (expected: unknown, found: unknown, member: string): Che
   return undefined
 }
 
-const judge = ({ id, result }: Vector, answer: Readonly<Record<string, unknown>>): Checked => {
+/** Transitions have many right answers: they are replayed. All others are compared member by member. */
+const differenceOf = ({ kind, given, result }: Vector, answer: unknown): Difference | undefined => (kind === 'transition'
+  ? judgeTransition(given as Parameters<typeof judgeTransition>[0], result as { readonly hitless: boolean }, answer)
+  : firstDifference(result, answer, ''))
+
+const judge = (vector: Vector, answer: Readonly<Record<string, unknown>>): Checked => {
+  const { id } = vector
   if (answer['unsupported'] === true) return { id, status: 'unsupported' }
-  const difference = firstDifference(result, answer['result'], '')
+  const difference = differenceOf(vector, answer['result'])
   return difference === undefined ? { id, status: 'equal' } : { id, status: 'different', difference }
 }
 

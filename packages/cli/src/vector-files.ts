@@ -13,8 +13,8 @@ export interface Vector {
   readonly says?: string
 }
 
-export const VECTOR_VENDORS = ['vtd', 'amd', 'smmuv3'] as const
-export const VECTOR_KINDS = ['decode', 'encode', 'walk', 'line'] as const
+export const VECTOR_VENDORS = ['vtd', 'amd', 'smmuv3', 'riscv'] as const
+export const VECTOR_KINDS = ['decode', 'encode', 'walk', 'transition', 'line'] as const
 
 /** All vectors of a vendor. */
 export const vectorsOf = (vendor: (typeof VECTOR_VENDORS)[number]): readonly Vector[] => {

@@ -3,11 +3,16 @@ import { describe, expect, test, vi } from 'vitest'
 import { findInstallation, startQemu } from '@iommu/machine-qemu'
 import type { Installation } from '@iommu/machine-qemu'
 import { compare, createPair, reproduces } from '../src/agree/compare.js'
+import { amdSubject } from '../src/agree/amd/subject.js'
+import { build as buildAmd } from '../src/agree/amd/plan.js'
+import { armSubjects } from '../src/agree/arm/subject.js'
+import { build as buildArm } from '../src/agree/arm/plan.js'
+import type { PlannedState } from '../src/agree/plan.js'
 import { createRandom } from '../src/agree/random.js'
 import { compareStale } from '../src/agree/stale.js'
 import type { Subject } from '../src/agree/subject.js'
 import { targets } from '../src/agree/targets.js'
-import { generatePlan, probesOf, SOURCES } from '../src/agree/vtd/generate.js'
+import { generatePlan, probesOf } from '../src/agree/vtd/generate.js'
 import { build } from '../src/agree/vtd/plan.js'
 import type { VtdPlan } from '../src/agree/vtd/plan.js'
 import { vtdSubjects } from '../src/agree/vtd/subject.js'
@@ -58,12 +63,35 @@ describe('states', () => {
     expect(counts.size).toBe(mode === 'legacy' ? 11 : 12)
     expect(Math.min(...counts.values())).toBeGreaterThanOrEqual(50)
   })
+
+  const shares = <Plan extends PlannedState>(subject: Subject<Plan>, frames: (plan: Plan) => number): Map<string, number> => {
+    const random = createRandom(1, subject.target)
+    const counts = new Map<string, number>()
+    for (let turn = 0; turn < 1000; turn++) {
+      const plan = subject.generate(random, turn)
+      expect(frames(plan)).toBeGreaterThan(2)
+      counts.set(plan.class, (counts.get(plan.class) ?? 0) + 1)
+    }
+    return counts
+  }
+
+  test('AMD-Vi: every class is at least one state in twenty', () => {
+    const counts = shares(amdSubject, (plan) => buildAmd(plan).frames.size)
+    expect(counts.size).toBe(14)
+    expect(Math.min(...counts.values())).toBeGreaterThanOrEqual(50)
+  })
+
+  test.each(armSubjects)('$target: every class is at least one state in twenty', (subject) => {
+    const counts = shares(subject, (plan) => buildArm(plan).frames.size)
+    expect(counts.size).toBe(14)
+    expect(Math.min(...counts.values())).toBeGreaterThanOrEqual(50)
+  })
 })
 
 describeOnQemu('the models beside QEMU', () => {
   const installation = findInstallation() as Installation
-  const withQemu = <T>(subject: Subject<VtdPlan>, run: (qemu: ReturnType<typeof startQemu>) => T): T => {
-    const qemu = startQemu({ board: subject.board, installation, devices: SOURCES })
+  const withQemu = <Plan extends PlannedState, T>(subject: Subject<Plan>, run: (qemu: ReturnType<typeof startQemu>) => T): T => {
+    const qemu = startQemu({ board: subject.board, installation, devices: subject.sources })
     try {
       return run(qemu)
     } finally {
@@ -115,6 +143,12 @@ describeOnQemu('the models beside QEMU', () => {
       const [deviation] = mended.deviations
       expect(deviation && reproduces(pair, deviation).shows).toBe(false)
     })
+  }, 120_000)
+
+  test.each([amdSubject, ...armSubjects] as Subject<PlannedState>[])('$target: a deviation that is not listed is found, made small, and shown', (subject) => {
+    const { difference } = withQemu(subject, (qemu) => compare({ ...subject, deviations: [] }, qemu, { probes: 3000, seed: 1 }))
+    expect(difference).toBeDefined()
+    expect(difference?.plan.pages.length).toBe(1)
   }, 120_000)
 
   test('caches that were not told give the old answer, and those that were the new one', () => {

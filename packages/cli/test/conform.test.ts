@@ -37,17 +37,50 @@ describe('conform', () => {
     })
   })
 
-  test('shards are disjoint, and merge to the whole', async () => {
-    const parts = await Promise.all(['1/2', '2/2'].map((shard) =>
-      iommu('conform', 'driver-intel-vtd', '--only', 'C-DETACH-01', '--shard', shard, '--json')))
-    const files = parts.map(({ stdout }, index) => {
-      const file = join(folder, `${index}.json`)
+  /** Reports of shards as files. */
+  const shards = async (...which: string[]): Promise<string[]> => {
+    const parts = await Promise.all(which.map((shard) => iommu('conform', 'driver-intel-vtd', '--only', 'C-DETACH-01', '--shard', shard, '--json')))
+    return parts.map(({ stdout }, index) => {
+      const file = join(folder, `${which[index]?.replace('/', '-of-') ?? ''}.json`)
       writeFileSync(file, stdout)
       return file
     })
-    const whole = JSON.parse((await iommu('conform', 'driver-intel-vtd', '--only', 'C-DETACH-01', '--json')).stdout) as { totals: object }
-    const merged = JSON.parse((await iommu('conform', '--merge', ...files, '--json')).stdout) as { totals: object }
+  }
+
+  test.each([2, 3, 20])('%i shards are the whole, each result once', async (parts) => {
+    const files = await shards(...Array.from({ length: parts }, (_, index) => `${index + 1}/${parts}`))
+    const whole = JSON.parse((await iommu('conform', 'driver-intel-vtd', '--only', 'C-DETACH-01', '--json')).stdout) as { totals: object; results: object[] }
+    const merged = JSON.parse((await iommu('conform', '--merge', ...files, '--json')).stdout) as { totals: object; results: object[] }
     expect(merged.totals).toEqual(whole.totals)
+    expect(new Set(merged.results.map((each) => JSON.stringify(each)))).toEqual(new Set(whole.results.map((each) => JSON.stringify(each))))
+    expect(merged.results).toHaveLength(whole.results.length)
+  })
+
+  test('a merge without one of the shards, with one twice, or with something else is refused', async () => {
+    const [first = '', second = '', third = ''] = await shards('1/3', '2/3', '3/3')
+    const [other = ''] = await shards('1/2')
+    const whole = join(folder, 'whole.json')
+    writeFileSync(whole, (await iommu('conform', 'driver-intel-vtd', '--only', 'C-DETACH-01', '--json')).stdout)
+    const merge = async (...files: string[]): Promise<string> => {
+      const { code, stderr } = await iommu('conform', '--merge', ...files)
+      expect(code).toBe(2)
+      return stderr
+    }
+    expect(await merge(first, third)).toContain('expected all 3 shards, found none that is 2/3')
+    expect(await merge(first, second, third, second)).toContain(`expected each shard once, found 2/3, which ${second} is too`)
+    expect(await merge(first, other)).toContain('expected a shard of 3 with 13 tasks')
+    expect(await merge(first, whole)).toContain('expected one of 3 shards')
+    expect(await merge(whole, whole)).toContain('expected each result once, found driver-intel-vtd · scalable mode · strict · model · C-DETACH-01')
+  })
+
+  test('--seed walks the same walks again, and says how many and with which seed', async () => {
+    const walk = (seed: string): ReturnType<typeof command> => iommu('conform', 'driver-riscv', '--only', 'walk', '--walks', '2', '--seed', seed, '--json')
+    const totalsOf = ({ stdout }: { stdout: string }): unknown => (JSON.parse(stdout) as { totals: unknown }).totals
+    const [one, again, other] = [await walk('7'), await walk('7'), await walk('8')].map(totalsOf)
+    expect(one).toMatchObject({ failed: 0, walks: { walks: 22, seeds: [7] } })
+    expect(again).toEqual(one)
+    expect(other).not.toEqual(one)
+    expect((await iommu('conform', 'driver-riscv', '--only', 'C-WALK-01', '--walks', '1', '--seed', '7')).stdout).toMatch(/\n11 random walks of \d+ calls, seed 7\n/)
   })
 
   test('--profile shows what each deviation of Linux breaks', async () => {
@@ -87,6 +120,7 @@ describe('conform', () => {
     [['./nowhere'], './nowhere, driver: expected a module, or a folder with dist/backends.js, found nothing'],
     [['--only', 'C-NONE-01'], 'there is no statement or group "C-NONE-01"'],
     [['--shard', '3/2'], '--shard 3/2: expected i/n with 1 <= i <= n'],
+    [['--seed', 'x'], '--seed x: expected a whole number'],
     [['--reporter', 'xml'], 'there is no reporter "xml"; there are text, junit, tap'],
     [['--machine', 'abacus'], 'there is no machine "abacus"; there are model, qemu'],
     [['--machine', 'qemu', '--mutants'], '--mutants and --profile run on the model'],

@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
+import { judgeTransition } from '../src/transition-check.js'
 import { checkProgram } from '../src/vector-check.js'
-import { vectorsOf } from '../src/vector-files.js'
+import { vectorsOf, VECTOR_VENDORS } from '../src/vector-files.js'
+import type { Vector } from '../src/vector-files.js'
 import { iommu, json } from './command.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'iommu-vectors-'))
@@ -39,8 +41,8 @@ describe('iommu vectors', () => {
     expect(vectors).toHaveLength(vectorsOf('vtd').length)
   })
   test.each([
-    [['--vendor', 'arm'], 'there is no vendor "arm"; there are vtd, amd, smmuv3'],
-    [['--kind', 'guess'], 'there is no kind "guess"; there are decode, encode, walk, line'],
+    [['--vendor', 'arm'], 'there is no vendor "arm"; there are vtd, amd, smmuv3, riscv'],
+    [['--kind', 'guess'], 'there is no kind "guess"; there are decode, encode, walk, transition, line'],
     [['./decoder'], '"./decoder" is not expected; a program to ask goes behind --check'],
   ])('refuses %j', async (args, message) => {
     expect(await iommu(['vectors', ...args])).toMatchObject({ code: 2, stderr: `iommu vectors: ${message}\n` })
@@ -48,13 +50,15 @@ describe('iommu vectors', () => {
 })
 
 describe('iommu vectors --check', () => {
-  test('a decoder in C is right about the entries that it knows', async () => {
+  test('a program in C is right about the entries that it knows', async () => {
     const binary = join(folder, 'decoder')
     execFileSync('cc', ['-O2', '-Wall', '-Wextra', '-Werror', '-Wno-missing-field-initializers', '-o', binary, fileURLToPath(new URL('../../../tools/vectors/example/decoder.c', import.meta.url))])
-    const { code, stdout } = await iommu(['vectors', '--vendor', 'vtd', '--kind', 'decode', '--check', binary])
-    expect(stdout).toMatch(/^\d+ equal, 0 different, \d+ unsupported\n$/)
-    expect(Number(/^\d+/.exec(stdout)?.[0])).toBeGreaterThan(5)
-    expect(code).toBe(0)
+    for (const [kind, least] of [['decode', 5], ['transition', 40]] as const) {
+      const { code, stdout } = await iommu(['vectors', '--vendor', 'vtd', '--kind', kind, '--check', binary])
+      expect(stdout).toMatch(/^\d+ equal, 0 different, \d+ unsupported\n$/)
+      expect(Number(/^\d+/.exec(stdout)?.[0])).toBeGreaterThan(least)
+      expect(code).toBe(0)
+    }
   })
   test('a wrong bit is found, and shown with both values', async () => {
     const wrong = program('wrong.mjs', `
@@ -87,5 +91,39 @@ describe('iommu vectors --check', () => {
   test('silence is bad input', async () => {
     const silent = program('silent.mjs', 'await new Promise((resolve) => setTimeout(resolve, 60_000))')
     await expect(checkProgram(silent, vectorsOf('vtd').slice(0, 2), 300)).rejects.toThrow('silent for 0.3 s; 2 of 2 vectors')
+  })
+})
+
+describe('transitions are judged by what they do', () => {
+  const vectors = VECTOR_VENDORS.flatMap((vendor) => vectorsOf(vendor)).filter(({ kind }) => kind === 'transition')
+  type Given = Parameters<typeof judgeTransition>[0]
+  interface Order { readonly hitless: boolean; readonly steps: readonly Step[] }
+  interface Step { readonly do: string; readonly index?: number; readonly words?: readonly string[] }
+  const judged = (each: Vector, change: (order: Order) => unknown): ReturnType<typeof judgeTransition> =>
+    judgeTransition(each.given as Given, each.result as Order, change(each.result as Order))
+
+  test('every vector\'s own order is right', () => {
+    expect(vectors.length).toBeGreaterThan(200)
+    expect(vectors.flatMap((each) => judged(each, (order) => order) ?? [])).toEqual([])
+  })
+  const some = (wanted: (order: Order) => boolean): Vector => {
+    const found = vectors.find(({ given, result }) => (given as { entry: string }).entry === 'smmuv3.ste' && wanted(result as Order))
+    if (found === undefined) throw new Error('there is none')
+    return found
+  }
+  const stores = ({ steps }: Order): number => steps.filter((step) => step.do === 'store').length
+  const hitless = some((order) => order.hitless && stores(order) > 1)
+  const broken = some((order) => !order.hitless && stores(order) > 3)
+  test.each<readonly [string, Vector, (order: Order) => unknown, string]>([
+    ['the other answer to hitless', hitless, (order) => ({ ...order, hitless: false }), 'hitless'],
+    ['no steps', hitless, ({ hitless: is }) => ({ hitless: is }), 'steps'],
+    ['a store less', hitless, ({ steps, ...order }) => ({ ...order, steps: steps.filter((step) => step !== steps.find((each) => each.do === 'store')) }), 'steps'],
+    ['no invalidation', hitless, ({ steps, ...order }) => ({ ...order, steps: steps.filter((step) => step.do !== 'invalidate') }), 'steps.'],
+    ['no invalidation while the entry is not live', broken, ({ steps, ...order }) => ({ ...order, steps: steps.filter((step) => step.do !== 'invalidate') }), 'steps.'],
+    ['hitless, and V is cleared', hitless, ({ steps, ...order }) => ({ ...order, steps: [{ do: 'store', index: 0, words: ['0x0'] }, ...steps] }), 'steps.0'],
+    ['a word outside of the entry', hitless, ({ steps, ...order }) => ({ ...order, steps: [...steps, { do: 'store', index: 8, words: ['0x0'] }] }), 'steps.'],
+    ['no object', hitless, () => 'yes', 'hitless'],
+  ])('%s is a difference', (_what, each, change, member) => {
+    expect(judged(each, change)?.member).toContain(member)
   })
 })

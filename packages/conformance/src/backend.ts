@@ -65,6 +65,8 @@ export interface Backend {
   readonly unmapped?: bigint
   /** Where statements about mappings map, with room on both sides; 1 GiB where absent. */
   readonly base?: bigint
+  /** Where memory begins, aligned to 1 GiB: every physical address that a statement chooses is counted from here. 0 where absent. */
+  readonly physicalBase?: bigint
   /** Whether a device address is never translated, whatever is attached (outside of an aperture). Absent: all are. */
   readonly untranslated?: (address: bigint) => boolean
   /** All devices share one translation: what needs two independent ones is not declared. */

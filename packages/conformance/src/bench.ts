@@ -30,7 +30,7 @@ export interface BenchOptions {
   readonly core?: CoreOptions
   /** Changes the driver before the core sees it: to leave something out, or to declare something. */
   readonly alter?: (ops: IommuOps) => IommuOps
-  /** Adversarial mode over unit 0, from before the driver on; where the backend has it. */
+  /** Adversarial mode over every unit, from before the driver on; where the backend has it. */
   readonly adversary?: AdversaryOptions
 }
 
@@ -43,8 +43,10 @@ export interface Bench {
   readonly device: Device
   readonly machine: TestMachine
   readonly addresses: Addresses
-  /** There where the bench was asked for it and the backend has it. */
+  /** Over unit 0; there where the bench was asked for it and the backend has it. */
   readonly adversary: Adversary | undefined
+  /** One over each unit, by number; none where there is none over unit 0. */
+  readonly adversaries: readonly Adversary[]
   readonly warnings: string[]
   /** The static domains. What the manifest does not declare keeps the statement out. */
   readonly blocked: Domain
@@ -96,12 +98,11 @@ export const probeAddresses = (backend: Backend): bigint[] => {
 
 const FRAME_WORDS = 512n
 
-/** Adversarial mode over a machine whose memory at address 0 is a lure. */
-const assail = (backend: Backend, machine: TestMachine, options: AdversaryOptions): Adversary | undefined => {
-  const { lure, createAdversary } = backend
-  if (createAdversary === undefined) return undefined
-  for (let word = 0n; lure !== undefined && word < FRAME_WORDS; word++) machine.memory.store64(word * 8n, lure)
-  return createAdversary(machine, options)
+/** Adversarial mode over the units of a machine whose memory at address 0 is a lure. */
+const assail = ({ lure, createAdversary }: Backend, machines: readonly TestMachine[], options: AdversaryOptions): Adversary[] => {
+  if (createAdversary === undefined) return []
+  for (let word = 0n; lure !== undefined && word < FRAME_WORDS; word++) machines[0]?.memory.store64(word * 8n, lure)
+  return machines.map((machine) => createAdversary(machine, options))
 }
 
 export const createBench = (backend: Backend, createCore: CreateCore, options: BenchOptions = {}): Bench => {
@@ -114,7 +115,7 @@ export const createBench = (backend: Backend, createCore: CreateCore, options: B
     machines.push(backend.createMachine({ endpoints, unit, ...(machines[0] === undefined ? {} : { first: machines[0] }) }))
   }
   const machine = machines[0] as TestMachine
-  const adversary = options.adversary === undefined ? undefined : assail(backend, machine, options.adversary)
+  const adversaries = options.adversary === undefined ? [] : assail(backend, machines, options.adversary)
   const warnings: string[] = []
   const warn = (sentence: string): void => void warnings.push(sentence)
   let stores = 0
@@ -148,7 +149,8 @@ export const createBench = (backend: Backend, createCore: CreateCore, options: B
     device: devices[0] as Device,
     machine,
     addresses: addressesOf(backend),
-    adversary,
+    adversary: adversaries[0],
+    adversaries,
     warnings,
     get counts() {
       return {

@@ -16,10 +16,15 @@ export const notDeclared = (reason: string): never => {
   throw new NotDeclared(`not declared: ${reason}`)
 }
 
+/** A domain is shown by its kind: what it holds is the driver's business. */
+const isDomain = (value: unknown): value is { readonly kind: string } =>
+  typeof value === 'object' && value !== null && 'kind' in value && typeof value.kind === 'string'
+
 const shown = (value: unknown): string =>
   typeof value === 'bigint' ? `0x${value.toString(16)}`
     : typeof value === 'string' ? value
-      : Array.isArray(value) ? `[${value.map(shown).join(', ')}]` : JSON.stringify(value) ?? String(value)
+      : Array.isArray(value) ? `[${value.map(shown).join(', ')}]`
+        : isDomain(value) ? `a ${value.kind} domain` : JSON.stringify(value) ?? String(value)
 
 export const fail = (sentence: string): never => {
   throw new StatementFailed(sentence)

@@ -21,5 +21,5 @@ const resultOf = ({ id, driver, backend, breaks, caughtBy, caught, profile }: Mu
 /** Deviations that were judged, as results: passed where one breaks just what it claims, with what was observed. */
 export const deviationReport = (mutants: readonly MutantResult[]): Report => {
   const results = mutants.flatMap(resultOf)
-  return { totals: totalsOf(results, mutants.map(({ spent }) => spent)), results, notes: [] }
+  return { totals: totalsOf(results, mutants.map(({ spent }) => spent)), results, kinds: [], notes: [] }
 }

@@ -5,7 +5,7 @@ import { manifestOf } from './backend.js'
 import type { Backend, CreateCore } from './backend.js'
 import { opsMutants } from './mutants/index.js'
 import type { OpsMutant } from './mutants/mutant.js'
-import { adversaryCounts, runStatement } from './run.js'
+import { adversaryCounts, NO_WALKS, runStatement } from './run.js'
 import type { Report } from './run.js'
 import type { Statement } from './statement.js'
 import { allStatements } from './statements/index.js'
@@ -68,22 +68,28 @@ export interface Trial {
   readonly part: MutantResult['part']
   /** The profile whose deviation it is, by name. */
   readonly profile?: string
-  readonly run: () => MutantResult
+  /** `verdict`: only as far as `caught` asks. What the mutant may fail and need not is then left out of `caughtBy`. */
+  readonly run: (how?: How) => MutantResult
 }
+
+type How = 'whole' | 'verdict'
 
 interface Named { readonly id: string; readonly title: string; readonly breaks: readonly string[]; readonly profile?: Deviation }
 
 const judge = (
   { id, title, breaks, profile }: Named, part: MutantResult['part'], backend: Backend, createCore: CreateCore, statements: readonly Statement[],
-  harmless?: string,
+  how: How, harmless?: string,
 ): MutantResult => {
-  const runs = statements.map((statement) => ({ statement: statement.id, ...runStatement(statement, backend, createCore) }))
+  // Either outcome of a statement that a mutant may fail, and need not, leaves it caught.
+  const asked = how === 'whole' ? statements : statements.filter((each) => each.id === breaks[0] || !breaks.includes(each.id))
+  const runs = asked.map((statement) => ({ statement: statement.id, ...runStatement(statement, backend, createCore) }))
   const caughtBy = runs.flatMap(({ statement, status, reason }) => (status === 'failed' ? [{ statement, reason: reason ?? '' }] : []))
   const spent = {
     stores: runs.reduce((sum, { stores }) => sum + stores, 0),
     transitions: runs.reduce((sum, { transitions }) => sum + transitions, 0),
     failuresInjected: runs.reduce((sum, { failures }) => sum + failures, 0),
     adversary: adversaryCounts(backend),
+    walks: NO_WALKS,
   }
   const failed = caughtBy.map(({ statement }) => statement)
   const shows = failed.includes(breaks[0] as string)
@@ -138,19 +144,20 @@ const takesPart = (backend: Backend, { breaks: [first] }: Named, statements: rea
 const opsTrial = (mutant: OpsMutant, backends: readonly Backend[], statements: readonly Statement[]): Trial[] => {
   const { where } = mutant
   const fits = where === undefined ? backends : backends.filter((backend) => where(manifestOf(backend)))
-  const [first, ...others] = fits
   // Nothing here that it could break: a driver that does not declare it.
-  if (first === undefined) return []
+  if (fits.length === 0) return []
   return [{
     id: mutant.id,
     part: 'driver',
-    run() {
-      const asked = [first, ...others].find((backend) => takesPart(broken(backend, mutant), mutant, statements))
-      const harmless = asked === undefined ? `${mutant.breaks[0] as string} is not asked here` : asked.harmless?.[mutant.id]
-      const chosen = mutant.anywhere === true ? fits : [asked ?? first]
+    run(how = 'whole') {
+      // Each is one backend throughout: what adversarial mode has worked out on it is worked out once.
+      const tried = fits.map((backend) => ({ backend, altered: broken(backend, mutant) }))
+      const asked = tried.find(({ altered }) => takesPart(altered, mutant, statements))
+      const harmless = asked === undefined ? `${mutant.breaks[0] as string} is not asked here` : asked.backend.harmless?.[mutant.id]
+      const chosen = mutant.anywhere === true ? tried : [asked ?? tried[0] as (typeof tried)[number]]
       let result: MutantResult | undefined
-      for (const backend of chosen) {
-        result = judge(mutant, 'driver', broken(backend, mutant), wholeCore, statements, harmless)
+      for (const { altered } of chosen) {
+        result = judge(mutant, 'driver', altered, wholeCore, statements, how, harmless)
         if (result.caughtBy.some(({ statement }) => statement === mutant.breaks[0])) break
       }
       return result as MutantResult
@@ -174,10 +181,10 @@ export const mutantTrials = (
         id: variant.id,
         part: 'variant',
         ...(variant.profile === undefined ? {} : { profile: variant.profile.name }),
-        run: () => judge(variant, 'variant', varied(backend, variant), wholeCore, statements),
+        run: (how = 'whole') => judge(variant, 'variant', varied(backend, variant), wholeCore, statements, how),
       }))),
     ...cores.map((mutant): Trial => ({
-      id: mutant.id, part: 'core', run: () => judge(mutant, 'core', first, mutant.create, statements, first.harmless?.[mutant.id]),
+      id: mutant.id, part: 'core', run: (how = 'whole') => judge(mutant, 'core', first, mutant.create, statements, how, first.harmless?.[mutant.id]),
     })),
   ]
 }

@@ -51,7 +51,7 @@ export const mutants = (runner: Runner, { backends, variants, coreVariants = [],
   runner.describe(`mutants: ${part}`, () => {
     for (const { id, run } of mutantTrials(backends, variants, coreVariants).filter((trial) => trial.part === part)) {
       runner.test(id, () => {
-        const result = run()
+        const result = run('verdict')
         if (!result.caught) throw new Error(`${id}: ${explain(result)}`)
       })
     }

@@ -5,6 +5,8 @@ import { campaignTotals } from './adversary/campaign.js'
 import type { CampaignTotals } from './adversary/campaign.js'
 import { manifestOf } from './backend.js'
 import type { Backend, CreateCore } from './backend.js'
+import { walkStatement } from './random/statement.js'
+import type { Walked } from './random/walk.js'
 import { createBench } from './bench.js'
 import type { Bench } from './bench.js'
 import { NotDeclared, StatementFailed } from './check.js'
@@ -41,6 +43,24 @@ export interface AdversaryCounts {
   readonly atRest: number
 }
 
+/** Random walks over the whole API. */
+export interface WalkCounts {
+  readonly walks: number
+  readonly commands: number
+  /** With which seeds. */
+  readonly seeds: readonly number[]
+}
+
+/** What was done on one kind of hardware. */
+export interface KindCounts {
+  readonly driver: string
+  readonly backend: string
+  readonly profile: string
+  readonly machine: string
+  readonly stores: number
+  readonly transitions: number
+}
+
 /** A finding that is no failure. */
 export interface Note {
   readonly driver: string
@@ -58,8 +78,10 @@ export interface Report {
     /** Failures of hardware and refused calls that were made to happen. */
     readonly failuresInjected: number
     readonly adversary: AdversaryCounts
+    readonly walks: WalkCounts
   }
   readonly results: readonly Result[]
+  readonly kinds: readonly KindCounts[]
   readonly notes: readonly Note[]
 }
 
@@ -71,6 +93,8 @@ export interface RunOptions {
   /** The core layer under test. */
   readonly createCore?: CreateCore
   readonly statements?: readonly Statement[]
+  /** Random walks besides the statements; none where absent. */
+  readonly walks?: { readonly seed: number; readonly count: number }
 }
 
 const wanted = (only: readonly string[] | undefined) => ({ id }: Statement): boolean =>
@@ -96,11 +120,14 @@ export const runStatement = (
     const { manifest } = first.ops
     const why = statement.unless?.(manifest, backend, first.ops)
     if (why !== undefined) return { status: 'not-declared', reason: why, ...count() }
+    // The bench that has been asked what it declares is as fresh as any, and serves the case.
+    let fresh: Bench | undefined = first
     statement.run({
       backend,
       manifest,
       bench(options) {
-        const bench = createBench(backend, createCore, options)
+        const bench = options === undefined && fresh !== undefined ? fresh : createBench(backend, createCore, options)
+        fresh = undefined
         benches.push(bench)
         return bench
       },
@@ -139,9 +166,17 @@ const notesOf = (backend: Backend, found: CampaignTotals): Note[] => {
   return sentences.map((says) => ({ driver: backend.name, backend: backend.backend, says }))
 }
 
+export const NO_WALKS: WalkCounts = { walks: 0, commands: 0, seeds: [] }
+
 /** The suite on one backend. */
 export const runSuite = (backend: Backend, options: RunOptions = {}): Report => {
-  const { only, profile = 'strict', machine = 'model', createCore, statements = allStatements } = options
+  const { only, profile = 'strict', machine = 'model', createCore, walks } = options
+  const walked: Walked[] = []
+  const statements = [
+    ...options.statements ?? allStatements,
+    ...(walks === undefined ? [] : [walkStatement(
+      { seed: walks.seed, walks: walks.count, ...(createCore === undefined ? {} : { createCore }) }, (each) => void walked.push(each))]),
+  ]
   let stores = 0
   let transitions = 0
   let failuresInjected = 0
@@ -156,12 +191,22 @@ export const runSuite = (backend: Backend, options: RunOptions = {}): Report => 
     }
   })
   const found = campaignTotals(backend, manifestOf(backend).hitless)
+  for (const each of walked) {
+    stores += each.stores
+    transitions += each.transitions
+    failuresInjected += each.failuresInjected
+  }
   return {
-    totals: { ...tally(results), stores, transitions, failuresInjected, adversary: adversaryCounts(backend) },
+    totals: { ...tally(results), stores, transitions, failuresInjected, adversary: adversaryCounts(backend), walks: countWalks(walked, walks?.seed) },
     results,
+    kinds: [{ driver: backend.name, backend: backend.backend, profile, machine, stores, transitions }],
     notes: found === undefined ? [] : notesOf(backend, found),
   }
 }
+
+const countWalks = (walked: readonly Walked[], seed: number | undefined): WalkCounts => (walked.length === 0 || seed === undefined ? NO_WALKS : {
+  walks: walked.reduce((sum, { walks }) => sum + walks, 0), commands: walked.reduce((sum, { commands }) => sum + commands, 0), seeds: [seed],
+})
 
 export const tally = (results: readonly Result[]): { passed: number; failed: number; skipped: number } => ({
   passed: results.filter(({ status }) => status === 'passed').length,
@@ -189,10 +234,14 @@ export const totalsOf = (results: readonly Result[], parts: readonly Omit<Report
   transitions: parts.reduce((sum, { transitions }) => sum + transitions, 0),
   failuresInjected: parts.reduce((sum, each) => sum + each.failuresInjected, 0),
   adversary: parts.map(({ adversary }) => adversary).reduce(addCounts, NO_COUNTS),
+  walks: parts.map(({ walks }) => walks).reduce((one, other) => ({
+    walks: one.walks + other.walks, commands: one.commands + other.commands, seeds: [...new Set([...one.seeds, ...other.seeds])],
+  }), NO_WALKS),
 })
 
 /** Several reports as one. */
 export const mergeReports = (reports: readonly Report[]): Report => {
   const results = reports.flatMap((each) => each.results)
-  return { totals: totalsOf(results, reports.map(({ totals }) => totals)), results, notes: reports.flatMap(({ notes }) => notes) }
+  const [kinds, notes] = [reports.flatMap((each) => each.kinds), reports.flatMap((each) => each.notes)]
+  return { totals: totalsOf(results, reports.map(({ totals }) => totals)), results, kinds, notes }
 }

@@ -6,6 +6,8 @@ import type { Answer, Bench } from './bench.js'
 const MAPPED = [0x10_0000n, 0x4000_0000n] as const
 const UNMAPPED = 0x20_0000n
 const BASE = 0x4000_0000n
+/** Aligned to the largest page that is mapped, and above everything that statements choose by `physical`. */
+const TARGET = 0x4000_0000n
 
 /** Device addresses of the statements on a backend. */
 export interface Addresses {
@@ -17,10 +19,15 @@ export interface Addresses {
   readonly probed: readonly bigint[]
   /** Where statements about mappings map. */
   readonly base: bigint
+  /** What they map there: physical, aligned to the largest page. */
+  readonly target: bigint
+  /** A physical address, by how far it lies above the start of memory. */
+  physical(offset: bigint): bigint
 }
 
-export const addressesOf = ({ mapped = MAPPED, unmapped = UNMAPPED, base = BASE }: Backend): Addresses =>
-  ({ mapped, unmapped, probed: [...mapped, unmapped], base })
+export const addressesOf = ({ mapped = MAPPED, unmapped = UNMAPPED, base = BASE, physicalBase = 0n }: Backend): Addresses => ({
+  mapped, unmapped, probed: [...mapped, unmapped], base, target: physicalBase + TARGET, physical: (offset) => physicalBase + offset,
+})
 
 /** The formats that can be set on requester ids, or on PASIDs. */
 export const formatsFor = ({ formats, pasidFormats, paging }: Manifest, where: 'rid' | 'pasid'): readonly string[] =>
@@ -40,7 +47,8 @@ export interface State {
 }
 
 /** Physical pages of a paging state: no two states share one, none lies at its own device address, and 64 KiB pages fit. */
-const physicalOf = (number: number, index: number): bigint => 0x80_0000n + BigInt(number) * 0x4_0000n + BigInt(index) * 0x2_0000n
+const physicalOf = ({ physical }: Addresses, number: number, index: number): bigint =>
+  physical(0x80_0000n + BigInt(number) * 0x4_0000n + BigInt(index) * 0x2_0000n)
 
 /** A paging domain with two pages mapped, told apart from others by `number`. */
 export const pagingState = (
@@ -48,14 +56,14 @@ export const pagingState = (
 ): State & { readonly domain: PagingDomain } => {
   const domain = bench.paging(device, format, pasid)
   const { mapped } = bench.addresses
-  mapped.forEach((iova, index) => bench.map(domain, iova, physicalOf(number, index)))
+  mapped.forEach((iova, index) => bench.map(domain, iova, physicalOf(bench.addresses, number, index)))
   return {
     name: `${format ?? 'paging'} #${number}`,
     kind: format ?? formatsFor(bench.ops.manifest, pasid ? 'pasid' : 'rid')[0] ?? 'paging',
     domain,
     expected: (address) => {
       const index = (mapped as readonly bigint[]).indexOf(address)
-      return index < 0 ? 'blocked' : physicalOf(number, index)
+      return index < 0 ? 'blocked' : physicalOf(bench.addresses, number, index)
     },
   }
 }
@@ -66,7 +74,7 @@ export const svaState = (bench: Bench, device: Device, number: number): (State &
   const domain = cpu && bench.ops.domainAllocSva?.(device, cpu.space)
   if (cpu === undefined || domain === undefined) return undefined
   const { mapped } = bench.addresses
-  mapped.forEach((iova, index) => cpu.map(iova, physicalOf(number, index)))
+  mapped.forEach((iova, index) => cpu.map(iova, physicalOf(bench.addresses, number, index)))
   return {
     cpu,
     name: `SVA #${number}`,
@@ -74,7 +82,7 @@ export const svaState = (bench: Bench, device: Device, number: number): (State &
     domain,
     expected: (address) => {
       const index = (mapped as readonly bigint[]).indexOf(address)
-      return index < 0 ? 'blocked' : physicalOf(number, index)
+      return index < 0 ? 'blocked' : physicalOf(bench.addresses, number, index)
     },
   }
 }

@@ -8,9 +8,11 @@ const result = (statement: string, status: Result['status'], reason?: string, ba
   ...(reason === undefined ? {} : { reason }),
 })
 const adversary = { changes: 3, copies: 50, looks: 20, invalidations: { needed: 4, tooWide: 1, needless: 2, mandated: 0 }, atRest: 1 }
+const walks = { walks: 5, commands: 100, seeds: [1] }
 const reportOf = (...results: Result[]): Report => ({
-  totals: { ...tally(results), stores: 10, transitions: 2, failuresInjected: 1, adversary },
+  totals: { ...tally(results), stores: 10, transitions: 2, failuresInjected: 1, adversary, walks },
   results,
+  kinds: [{ driver: 'driver-x', backend: results[0]?.backend ?? '', profile: 'strict', machine: 'model', stores: 10, transitions: 2 }],
   notes: [{ driver: 'driver-x', backend: 'one', says: 'two invalidations are needless' }],
 })
 
@@ -26,6 +28,7 @@ test('merged reports add up', () => {
   expect(mergeReports([green, red]).totals).toEqual({
     passed: 2, failed: 1, skipped: 1, stores: 20, transitions: 4, failuresInjected: 2,
     adversary: { changes: 6, copies: 100, looks: 40, invalidations: { needed: 8, tooWide: 2, needless: 4, mandated: 0 }, atRest: 2 },
+    walks: { walks: 10, commands: 200, seeds: [1] },
   })
 })
 
@@ -35,11 +38,12 @@ describe('text', () => {
     expect(lines).toContain('  BLOCK   ✓     2  a static domain in which everything faults')
     expect(lines).toContain('  PASID   –     0  any domain on any PASID; blocked removes it  (1 not declared)')
     expect(lines).toContain('  – not declared: PASIDs: C-PASID-01')
+    expect(lines).toContain('5 random walks of 100 calls, seed 1')
     expect(lines.at(-2)).toBe('2 passed, 0 failed, 1 skipped')
   })
   test('is a picture when red', () => {
     const text = renderText(red)
-    expect(text).toContain('  ✗ two\n')
+    expect(text).toContain('  ✗ two  2 transitions, 10 stores\n')
     expect(text).toContain('  ✗ C-BLOCK-01 on two\n    says C-BLOCK-01\n    expected <blocked> & found 0x1000\n')
   })
 })
@@ -56,7 +60,7 @@ test('TAP numbers every statement, and names what was skipped', () => {
 })
 
 test('a mutant that is not caught says what held, or what failed besides', () => {
-  const mutant = { title: 't', part: 'core', driver: 'd', backend: 'b', spent: { stores: 0, transitions: 0, failuresInjected: 0, adversary }, breaks: ['C-A-01'] } as const
+  const mutant = { title: 't', part: 'core', driver: 'd', backend: 'b', spent: { stores: 0, transitions: 0, failuresInjected: 0, adversary, walks }, breaks: ['C-A-01'] } as const
   const text = renderMutants([
     { ...mutant, id: 'one', caughtBy: [], caught: false },
     { ...mutant, id: 'two', caughtBy: [{ statement: 'C-A-01', reason: '' }, { statement: 'C-B-01', reason: '' }], caught: false },

@@ -269,7 +269,7 @@ describe('the event log', () => {
     machine.dma(read(0x9000n, { pasid: 0x12345 }))
     const { faults, overflow } = driver.readFaults()
     expect(faults).toMatchObject([
-      { source: 0x20, address: 0x9000n, access: 'write', code: 2, name: 'IO_PAGE_FAULT' },
+      { source: 0x20, address: 0x9000n, access: 'write', code: EVENT_CODES.ioPageFault },
       { source: 0x20, address: 0x9000n, access: 'read', code: 2, pasid: 0x12345 },
     ])
     expect(overflow).toBe(false)

@@ -1,8 +1,9 @@
 // The driver: IommuOps over one or more SMMUs. Short; domains, devices and units do the work.
 import { IommuError } from '@iommu/core'
-import type { Device, IommuOps, ReservedRegion } from '@iommu/core'
-import { vacate } from '@iommu/core/driver'
-import type { Warn } from '@iommu/core/driver'
+import type { IommuOps, ReservedRegion } from '@iommu/core'
+import { createDevices, refuseUnbuilt } from '@iommu/core/driver'
+import type { DriverFace, Warn } from '@iommu/core/driver'
+import { disableFeatures, enableFeatures } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
 import { probeStream } from './devices/stream.js'
 import type { DeviceState } from './devices/state.js'
@@ -38,14 +39,7 @@ export interface ArmSmmuv3 extends IommuOps {
 }
 
 /** What domains need of the driver. */
-export interface Driver {
-  readonly owner: symbol
-  /** Whether domains can be set on PASIDs. */
-  readonly pasids: boolean
-  readonly warn: Warn
-  /** Throws EINVAL for a device that this driver has not probed: it is behind somebody else's IOMMU. */
-  stateOf(device: Device): DeviceState
-}
+export type Driver = DriverFace<DeviceState>
 
 /** Where Linux maps the doorbell of interrupts that are translated like any other write (MSI_IOVA_BASE). */
 const DOORBELL: ReservedRegion = {
@@ -59,23 +53,11 @@ const DOORBELL: ReservedRegion = {
 export const createArmSmmuv3 = (machine: Machine, options: SmmuOptions = {}): ArmSmmuv3 => {
   const machines = [machine, ...(options.moreUnits ?? [])]
   const units: Unit[] = machines.map((each, index) => takeOver(each, index, options.programming ?? programming))
-  const unitAt = (index: number): Unit => {
-    const unit = units[index]
-    if (unit === undefined) throw new IommuError('ENODEV', 'there is no such SMMU', { unit: index })
-    return unit
-  }
   const manifest = declare(units)
-  const states = new Map<Device, DeviceState>()
+  const devices = createDevices<Unit, DeviceState>(units)
   const warn: Warn = options.warn ?? (() => undefined)
   const driver: Driver = {
-    owner: Symbol(manifest.name),
-    pasids: manifest.maxPasids > 0,
-    warn,
-    stateOf(device) {
-      const state = states.get(device)
-      if (state === undefined) throw new IommuError('EINVAL', 'the device is not behind this driver', { device: device.name })
-      return state
-    },
+    owner: Symbol(manifest.name), pasids: manifest.maxPasids > 0, warn, stateOf: devices.stateOf,
   }
   const blockedDomain = createBlockedDomain(driver)
 
@@ -96,12 +78,10 @@ export const createArmSmmuv3 = (machine: Machine, options: SmmuOptions = {}): Ar
         default: return capability satisfies never
       }
     },
-    domainAllocPaging(device, { pasid, format, dirtyTracking, nestParent }) {
+    domainAllocPaging(device, request) {
       const { unit } = driver.stateOf(device)
-      if (pasid === true && !driver.pasids) throw new IommuError('EOPNOTSUPP', 'the SMMU has no SSIDs')
-      if (dirtyTracking === true || nestParent === true) {
-        throw new IommuError('EOPNOTSUPP', 'dirty tracking and nesting are not built yet')
-      }
+      refuseUnbuilt(request, driver.pasids)
+      const { pasid, format } = request
       if (pasid === true && format !== undefined && !pasidFormatNames(unit).includes(format)) {
         throw new IommuError('EOPNOTSUPP', `contexts of PASIDs are of stage 1, and not ${format}`)
       }
@@ -111,19 +91,15 @@ export const createArmSmmuv3 = (machine: Machine, options: SmmuOptions = {}): Ar
     domainAllocSva: (device, space) => createSvaDomain(driver, driver.stateOf(device).unit, space),
 
     probeDevice(device) {
-      if (states.has(device)) throw new IommuError('EBUSY', 'the device has been probed already', { device: device.name })
-      const state = probeStream(unitAt(device.unit ?? 0), device, warn)
-      states.set(device, state)
-      // PCIe: the PASID enable must not change while ATS is enabled, and that comes with an attach.
-      if (state.maxPasids > 0) state.unit.machine.endpoint(device.requesterId).config.enable('pasid')
+      const { unit, maxPasids } = devices.probe(device, (each) => probeStream(each, device, warn))
+      // ATS comes with an attach.
+      enableFeatures(unit.machine.endpoint(device.requesterId).config, { pasid: maxPasids > 0, ats: false })
     },
     releaseDevice(device) {
-      const state = driver.stateOf(device)
-      for (const pasid of [...state.occupants.keys()]) vacate(state, pasid)
-      state.release()
-      const { config } = state.unit.machine.endpoint(device.requesterId)
-      if (config.enabled.pasid) config.disable('pasid')
-      states.delete(device)
+      devices.release(device, (state) => {
+        state.release()
+        disableFeatures(state.unit.machine.endpoint(device.requesterId).config)
+      })
     },
     deviceGroup: (device) => device.isolation ?? device.name,
     getResvRegions: (device) => [...(device.reserved ?? []), DOORBELL],
@@ -131,7 +107,7 @@ export const createArmSmmuv3 = (machine: Machine, options: SmmuOptions = {}): Ar
     idsInUse: () => units.reduce((sum, { asids, vmids }) => sum + asids.used + vmids.used, 0),
 
     readEvents(unit = 0) {
-      const { machine: hardware, events, queue } = unitAt(unit)
+      const { machine: hardware, events, queue } = devices.unitAt(unit)
       const report = readEvents(hardware, events)
       const stalled = report.events.flatMap(({ source, stalled: tag }) => (tag === undefined ? [] : [terminate(source, tag)]))
       if (stalled.length > 0) queue.submit(stalled)

@@ -1,11 +1,11 @@
 // The driver: IommuOps over one or more VT-d units. Short; domains, devices and units do the work.
-import { IommuError } from '@iommu/core'
-import type { Device, IommuOps, ReservedRegion } from '@iommu/core'
+import type { IommuOps, ReservedRegion } from '@iommu/core'
+import { createDevices, refuseUnbuilt } from '@iommu/core/driver'
+import type { DriverFace, Warn } from '@iommu/core/driver'
+import { disableFeatures, enableFeatures } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
 import { probeLegacy } from './devices/legacy.js'
 import { probeScalable } from './devices/scalable.js'
-import { vacate } from '@iommu/core/driver'
-import type { Warn } from '@iommu/core/driver'
 import type { DeviceState } from './devices/state.js'
 import { createBlockedDomain } from './domains/blocked.js'
 import { choosePagingFormat } from './domains/formats.js'
@@ -43,14 +43,7 @@ export interface IntelVtd extends IommuOps {
 }
 
 /** What domains need of the driver. */
-export interface Driver {
-  readonly owner: symbol
-  /** Whether domains can be set on PASIDs. */
-  readonly pasids: boolean
-  readonly warn: Warn
-  /** Throws EINVAL for a device that this driver has not probed: it is behind somebody else's IOMMU. */
-  stateOf(device: Device): DeviceState
-}
+export type Driver = DriverFace<DeviceState>
 
 const INTERRUPT_RANGE: ReservedRegion = {
   start: 0xfee0_0000n, length: 0x10_0000n, kind: 'msi', access: { read: true, write: true },
@@ -69,23 +62,11 @@ export const createIntelVtd = (machine: Machine, options: VtdOptions): IntelVtd 
   const units: Unit[] = machines.map((each, index) => takeOver(each, index, {
     scalable, hostAddressBits: options.hostAddressBits, programming: options.programming ?? programming,
   }))
-  const unitAt = (index: number): Unit => {
-    const unit = units[index]
-    if (unit === undefined) throw new IommuError('ENODEV', 'there is no such unit', { unit: index })
-    return unit
-  }
   const manifest = declare(units)
-  const states = new Map<Device, DeviceState>()
+  const devices = createDevices<Unit, DeviceState>(units)
   const warn: Warn = options.warn ?? (() => undefined)
   const driver: Driver = {
-    owner: Symbol(manifest.name),
-    pasids: manifest.maxPasids > 0,
-    warn,
-    stateOf(device) {
-      const state = states.get(device)
-      if (state === undefined) throw new IommuError('EINVAL', 'the device is not behind this driver', { device: device.name })
-      return state
-    },
+    owner: Symbol(manifest.name), pasids: manifest.maxPasids > 0, warn, stateOf: devices.stateOf,
   }
   const blockedDomain = createBlockedDomain(driver)
 
@@ -106,37 +87,26 @@ export const createIntelVtd = (machine: Machine, options: VtdOptions): IntelVtd 
         default: return capability satisfies never
       }
     },
-    domainAllocPaging(device, { pasid, format, dirtyTracking, nestParent }) {
+    domainAllocPaging(device, request) {
       const { unit } = driver.stateOf(device)
-      if (pasid === true && !driver.pasids) throw new IommuError('EOPNOTSUPP', 'the unit has no PASIDs')
-      if (dirtyTracking === true || nestParent === true) {
-        throw new IommuError('EOPNOTSUPP', 'dirty tracking and nesting are not built yet')
-      }
-      return createPagingDomain(driver, choosePagingFormat(unit, format))
+      refuseUnbuilt(request, driver.pasids)
+      return createPagingDomain(driver, choosePagingFormat(unit, request.format))
     },
 
     domainAllocSva: (device, space) => createSvaDomain(driver, driver.stateOf(device).unit, space),
 
     probeDevice(device) {
-      if (states.has(device)) throw new IommuError('EBUSY', 'the device has been probed already', { device: device.name })
-      const unit = unitAt(device.unit ?? 0)
-      states.set(device, unit.scalable ? probeScalable(unit, device, warn) : probeLegacy(unit, device, warn))
+      devices.probe(device, (unit) => (unit.scalable ? probeScalable : probeLegacy)(unit, device, warn))
     },
     probeFinalize(device) {
-      const { unit, sources, maxPasids, ats } = driver.stateOf(device)
-      const { config } = unit.machine.endpoint(sources[0] as number)
-      // PCIe: the PASID enable must not change while ATS is enabled.
-      if (maxPasids > 0) config.enable('pasid')
-      if (ats) config.enable('ats')
+      const { unit, maxPasids, ats } = driver.stateOf(device)
+      enableFeatures(unit.machine.endpoint(device.requesterId).config, { pasid: maxPasids > 0, ats })
     },
     releaseDevice(device) {
-      const state = driver.stateOf(device)
-      for (const pasid of [...state.occupants.keys()]) vacate(state, pasid)
-      const { config } = state.unit.machine.endpoint(device.requesterId)
-      if (config.enabled.ats) config.disable('ats')
-      if (config.enabled.pasid) config.disable('pasid')
-      state.release()
-      states.delete(device)
+      devices.release(device, (state) => {
+        disableFeatures(state.unit.machine.endpoint(device.requesterId).config)
+        state.release()
+      })
     },
     deviceGroup: (device) => device.isolation ?? device.name,
     getResvRegions: (device) => [...(device.reserved ?? []), INTERRUPT_RANGE],
@@ -146,7 +116,7 @@ export const createIntelVtd = (machine: Machine, options: VtdOptions): IntelVtd 
     domainIdsInUse: () => units.reduce((sum, { domainIds }) => sum + domainIds.used, 0),
 
     readFaults(unit = 0) {
-      const { machine: hardware, capabilities } = unitAt(unit)
+      const { machine: hardware, capabilities } = devices.unitAt(unit)
       return readFaults(hardware, capabilities.faultOffset, capabilities.faultRecords)
     },
   }

@@ -10,7 +10,7 @@ import { createVtdAdversary, createVtdMachine, defaultProfile } from '../src/mod
 import type { Profile, VtdMachine } from '../src/model/index.js'
 
 export const MAPPED = 0x10_0000n
-export const UNMAPPED = 0x20_0000n
+const UNMAPPED = 0x20_0000n
 /** The point that changes in scalable mode; in legacy mode it is the requester id. */
 export const OWN_PASID = 7
 const LIVE_PASID = 5

@@ -40,11 +40,6 @@ export interface StepRule {
 
 export const wordRules: readonly WordRule[] = [
   {
-    id: 'first-stage-width', field: 'AW', holds: ({ next }) => next?.stage === 'first',
-    says: 'Linux writes the AW that it chose for the unit, the driver that of the table; hardware takes the levels of a '
-      + 'first stage from FSPM',
-  },
-  {
     id: 'domain-does-not-snoop', field: 'PWSNP', holds: ({ next, domainSnooped }) => next?.stage === 'second' && !domainSnooped,
     says: 'a domain that also serves a unit without snooping walks is written back, and Linux then asks no unit to '
       + 'snoop; the driver asks every unit that can. Both walk what is in memory',

@@ -1,6 +1,7 @@
 // A probed device: its streams, where they are aimed, and how that is changed.
 import { IommuError } from '@iommu/core'
 import type { Device, Pasid } from '@iommu/core'
+import { sourcesOf } from '@iommu/core/driver'
 import type { Occupant, Points, Warn } from '@iommu/core/driver'
 import { BLOCKED, IDENTITY } from './programming/planner.js'
 import type { Aim } from './programming/planner.js'
@@ -17,7 +18,7 @@ export interface DeviceState extends Points<DeviceState, Aim> {
 
 /** `rest`: where hardware has the device's streams when the driver comes to them. */
 export const probe = (unit: Unit, device: Device, rest: Aim, warn: Warn): DeviceState => {
-  const streams = [device.requesterId, ...(device.aliases ?? [])]
+  const streams = sourcesOf(device)
   for (const stream of streams) {
     const obstacle = unit.planner.obstacle(stream)
     if (obstacle !== undefined) throw new IommuError('ENODEV', obstacle.why, { device: device.name, ...obstacle.values })
@@ -61,6 +62,8 @@ export const probe = (unit: Unit, device: Device, rest: Aim, warn: Warn): Device
       }
     },
     block: close,
-    release: close,
+    release() {
+      if (live !== closed) close()
+    },
   }
 }

@@ -1,8 +1,8 @@
 // The driver: IommuOps over any of the seven kinds of hardware. Short; planners, domains and tables do the work.
 import { IommuError } from '@iommu/core'
-import type { Device, IommuOps } from '@iommu/core'
-import { vacate } from '@iommu/core/driver'
-import type { Warn } from '@iommu/core/driver'
+import type { IommuOps } from '@iommu/core'
+import { createDevices, refuseUnbuilt } from '@iommu/core/driver'
+import type { DriverFace, Warn } from '@iommu/core/driver'
 import type { Machine } from '@iommu/hardware'
 import { probe } from './device.js'
 import type { DeviceState } from './device.js'
@@ -30,11 +30,8 @@ export interface LegacyDriver extends IommuOps {
 }
 
 /** What domains need of the driver. */
-export interface Driver {
-  readonly owner: symbol
+export interface Driver extends DriverFace<DeviceState> {
   readonly unit: Unit
-  /** Throws EINVAL for a device that this driver has not probed: it is behind somebody else's IOMMU. */
-  stateOf(device: Device): DeviceState
 }
 
 /**
@@ -47,16 +44,8 @@ export const createLegacyDriver = (
 ): LegacyDriver => {
   const { manifest } = planner
   const unit = takeOver(machine, planner, storageOf, warn)
-  const states = new Map<Device, DeviceState>()
-  const driver: Driver = {
-    owner: Symbol(manifest.name),
-    unit,
-    stateOf(device) {
-      const state = states.get(device)
-      if (state === undefined) throw new IommuError('EINVAL', 'the device is not behind this driver', { device: device.name })
-      return state
-    },
-  }
+  const devices = createDevices<Unit, DeviceState>([unit])
+  const driver: Driver = { owner: Symbol(manifest.name), pasids: false, warn, unit, stateOf: devices.stateOf }
   const blockedDomain = manifest.blocked.rid ? createBlockedDomain(driver) : undefined
 
   return {
@@ -74,13 +63,11 @@ export const createLegacyDriver = (
         default: return capability satisfies never
       }
     },
-    domainAllocPaging(device, { pasid, format, dirtyTracking, nestParent }) {
+    domainAllocPaging(device, request) {
       driver.stateOf(device)
       if (planner.shape === undefined) throw new IommuError('EOPNOTSUPP', manifest.limits['paging'] ?? 'the hardware has no page tables')
-      if (pasid === true) throw new IommuError('EOPNOTSUPP', 'the hardware has no PASIDs')
-      if (dirtyTracking === true || nestParent === true) {
-        throw new IommuError('EOPNOTSUPP', 'the hardware has neither dirty bits nor a second stage')
-      }
+      refuseUnbuilt(request, false)
+      const { format } = request
       if (format !== undefined && !manifest.formats.includes(format)) {
         throw new IommuError('EOPNOTSUPP', 'there is no such page-table format', { format })
       }
@@ -88,13 +75,10 @@ export const createLegacyDriver = (
     },
 
     probeDevice(device) {
-      if (states.has(device)) throw new IommuError('EBUSY', 'the device has been probed already', { device: device.name })
-      states.set(device, probe(unit, device, manifest.blocked.rid ? BLOCKED : IDENTITY, warn))
+      devices.probe(device, () => probe(unit, device, manifest.blocked.rid ? BLOCKED : IDENTITY, warn))
     },
     releaseDevice(device) {
-      const state = driver.stateOf(device)
-      vacate(state, 0)
-      states.delete(device)
+      devices.release(device, (state) => state.release())
     },
     deviceGroup: (device) => device.isolation ?? planner.groupOf?.(device.requesterId) ?? device.name,
     maxPasids: () => 0,

@@ -1,8 +1,8 @@
 // The driver: IommuOps over one or more RISC-V IOMMUs. Short; domains, devices and units do the work.
-import { IommuError } from '@iommu/core'
-import type { Device, IommuOps } from '@iommu/core'
-import { vacate } from '@iommu/core/driver'
-import type { Warn } from '@iommu/core/driver'
+import type { IommuOps } from '@iommu/core'
+import { createDevices, refuseUnbuilt } from '@iommu/core/driver'
+import type { DriverFace, Warn } from '@iommu/core/driver'
+import { disableFeatures, enableFeatures } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
 import { probePlain } from './devices/plain.js'
 import { probeProcesses } from './devices/processes.js'
@@ -38,14 +38,7 @@ export interface Riscv extends IommuOps {
 }
 
 /** What domains need of the driver. */
-export interface Driver {
-  readonly owner: symbol
-  /** Whether domains can be set on PASIDs. */
-  readonly pasids: boolean
-  readonly warn: Warn
-  /** Throws EINVAL for a device that this driver has not probed: it is behind somebody else's IOMMU. */
-  stateOf(device: Device): DeviceState
-}
+export type Driver = DriverFace<DeviceState>
 
 /**
  * Takes the units over and answers their driver. From then on every DMA is blocked until a domain is set.
@@ -54,23 +47,11 @@ export interface Driver {
 export const createRiscv = (machine: Machine, options: RiscvOptions = {}): Riscv => {
   const machines = [machine, ...(options.moreUnits ?? [])]
   const units: Unit[] = machines.map((each, index) => takeOver(each, index, options.programming ?? programming))
-  const unitAt = (index: number): Unit => {
-    const unit = units[index]
-    if (unit === undefined) throw new IommuError('ENODEV', 'there is no such unit', { unit: index })
-    return unit
-  }
   const manifest = declare(units)
-  const states = new Map<Device, DeviceState>()
+  const devices = createDevices<Unit, DeviceState>(units)
   const warn: Warn = options.warn ?? (() => undefined)
   const driver: Driver = {
-    owner: Symbol(manifest.name),
-    pasids: manifest.maxPasids > 0,
-    warn,
-    stateOf(device) {
-      const state = states.get(device)
-      if (state === undefined) throw new IommuError('EINVAL', 'the device is not behind this driver', { device: device.name })
-      return state
-    },
+    owner: Symbol(manifest.name), pasids: manifest.maxPasids > 0, warn, stateOf: devices.stateOf,
   }
   const blockedDomain = createBlockedDomain(driver)
 
@@ -90,38 +71,29 @@ export const createRiscv = (machine: Machine, options: RiscvOptions = {}): Riscv
         default: return capability satisfies never
       }
     },
-    domainAllocPaging(device, { pasid, format, dirtyTracking, nestParent }) {
+    domainAllocPaging(device, request) {
       const { unit } = driver.stateOf(device)
-      if (pasid === true && !driver.pasids) throw new IommuError('EOPNOTSUPP', 'the unit has no PASIDs')
-      if (dirtyTracking === true || nestParent === true) {
-        throw new IommuError('EOPNOTSUPP', 'dirty tracking and nesting are not built yet')
-      }
-      return createPagingDomain(driver, choosePagingFormat(unit, format))
+      refuseUnbuilt(request, driver.pasids)
+      return createPagingDomain(driver, choosePagingFormat(unit, request.format))
     },
 
     domainAllocSva: (device, space) => createSvaDomain(driver, driver.stateOf(device).unit, space),
 
     probeDevice(device) {
-      if (states.has(device)) throw new IommuError('EBUSY', 'the device has been probed already', { device: device.name })
-      const unit = unitAt(device.unit ?? 0)
-      const { pasidWidth = 0 } = unit.machine.endpoint(device.requesterId).config.capabilities
-      states.set(device, unit.pasids && pasidWidth > 0 ? probeProcesses(unit, device, pasidWidth, warn) : probePlain(unit, device, warn))
+      devices.probe(device, (unit) => {
+        const { pasidWidth = 0 } = unit.machine.endpoint(device.requesterId).config.capabilities
+        return unit.pasids && pasidWidth > 0 ? probeProcesses(unit, device, pasidWidth, warn) : probePlain(unit, device, warn)
+      })
     },
     probeFinalize(device) {
-      const { unit, sources, maxPasids, ats } = driver.stateOf(device)
-      const { config } = unit.machine.endpoint(sources[0] as number)
-      // PCIe: the PASID enable must not change while ATS is enabled.
-      if (maxPasids > 0) config.enable('pasid')
-      if (ats) config.enable('ats')
+      const { unit, maxPasids, ats } = driver.stateOf(device)
+      enableFeatures(unit.machine.endpoint(device.requesterId).config, { pasid: maxPasids > 0, ats })
     },
     releaseDevice(device) {
-      const state = driver.stateOf(device)
-      for (const pasid of [...state.occupants.keys()]) vacate(state, pasid)
-      const { config } = state.unit.machine.endpoint(device.requesterId)
-      if (config.enabled.ats) config.disable('ats')
-      if (config.enabled.pasid) config.disable('pasid')
-      state.release()
-      states.delete(device)
+      devices.release(device, (state) => {
+        disableFeatures(state.unit.machine.endpoint(device.requesterId).config)
+        state.release()
+      })
     },
     deviceGroup: (device) => device.isolation ?? device.name,
     // No window for interrupts: they are writes like others, translated like others.
@@ -130,7 +102,7 @@ export const createRiscv = (machine: Machine, options: RiscvOptions = {}): Riscv
     identifiersInUse: () => units.reduce((sum, { pscids, gscids }) => sum + pscids.used + gscids.used, 0),
 
     readFaults(unit = 0) {
-      const { machine: hardware, faultQueue } = unitAt(unit)
+      const { machine: hardware, faultQueue } = devices.unitAt(unit)
       return readFaults(hardware, faultQueue.base, faultQueue.log2Entries)
     },
   }

@@ -54,18 +54,22 @@ export interface TranslationCache<T> {
 const FIRST_SLOTS = 16
 /** Slots for each page at least: with fewer, pages meet and a lookup takes half as long again. */
 const SPARSE = 4
-/** In place of a page number: there is none in this slot. */
+/** In place of a tag's upper half: there is nothing in this slot. */
 const EMPTY = -1
 
+/** What is above the lowest 32 bits. Nearly all numbers here are small integers, which V8 then keeps as such. */
+const upper = (value: number): number => (value === (value | 0) ? 0 : Math.floor(value / 0x1_0000_0000) | 0)
+const whole = (low: number, high: number): number => (low >>> 0) + high * 0x1_0000_0000
+
 /**
- * The pages of one size: open addressing, with page numbers and tags in one flat array and translations beside it.
- * Dropping puts those that stay in anew, so that no slot is ever marked as deleted.
+ * The pages of one size: open addressing, with keys in one flat array and translations beside it. A key is four integers:
+ * lower and upper half of the page, and of the tag. (Literals: constants of a bundled module are variables to V8.)
  */
 class PagesOfSize<T> {
   /** Frames that a page covers. */
   readonly span: number
   size = 0
-  private keys = new Float64Array(0)
+  private keys = new Int32Array(0)
   private translations: (T | undefined)[] = []
   private mask = -1
 
@@ -74,49 +78,94 @@ class PagesOfSize<T> {
   }
 
   get(tag: number, page: number): T | undefined {
-    const { keys, mask } = this
-    if (mask < 0) return undefined
-    let slot = hash(tag, page) & mask
-    for (;;) {
-      const kept = keys[slot * 2]
-      if (kept === page && keys[slot * 2 + 1] === tag) return this.translations[slot]
-      if (kept === EMPTY) return undefined
-      slot = (slot + 1) & mask
-    }
+    const slot = this.slotOf(tag, page)
+    return slot < 0 ? undefined : this.translations[slot]
   }
 
   /** Whether the page is new. */
   put(tag: number, page: number, translation: T): boolean {
-    if ((this.size + 1) * SPARSE > this.mask + 1) this.rebuild(Math.max((this.mask + 1) * 2, FIRST_SLOTS), () => true)
-    let slot = hash(tag, page) & this.mask
-    while (this.keys[slot * 2] !== EMPTY && (this.keys[slot * 2] !== page || this.keys[slot * 2 + 1] !== tag)) slot = (slot + 1) & this.mask
-    const isNew = this.keys[slot * 2] === EMPTY
-    this.keys[slot * 2] = page
-    this.keys[slot * 2 + 1] = tag
-    this.translations[slot] = translation
-    if (isNew) this.size++
-    return isNew
-  }
-
-  /** Keeps what stays; calls `gone` with the tag of each page that does not. */
-  retain(stays: (tag: number, page: number) => boolean, gone: (tag: number) => void): void {
-    this.rebuild(this.mask + 1, (tag, page) => {
-      if (stays(tag, page)) return true
-      gone(tag)
+    const old = this.slotOf(tag, page)
+    if (old >= 0) {
+      this.translations[old] = translation
       return false
-    })
+    }
+    if ((this.size + 1) * SPARSE > this.mask + 1) this.grow(Math.max((this.mask + 1) * 2, FIRST_SLOTS))
+    const { keys, mask } = this
+    let slot = hash(tag, page) & mask
+    while (keys[slot * 4 + 3] !== EMPTY) slot = (slot + 1) & mask
+    keys[slot * 4] = page | 0
+    keys[slot * 4 + 1] = upper(page)
+    keys[slot * 4 + 2] = tag | 0
+    keys[slot * 4 + 3] = upper(tag)
+    this.translations[slot] = translation
+    this.size++
+    return true
   }
 
-  private rebuild(slots: number, stays: (tag: number, page: number) => boolean): void {
+  /** Whether the page was there. What it had pushed on moves up, so that no slot is ever marked as deleted. */
+  remove(tag: number, page: number): boolean {
+    const { keys, translations, mask } = this
+    let hole = this.slotOf(tag, page)
+    if (hole < 0) return false
+    for (let slot = (hole + 1) & mask; keys[slot * 4 + 3] !== EMPTY; slot = (slot + 1) & mask) {
+      const home = hash(keys[slot * 4 + 2] as number, keys[slot * 4] as number) & mask
+      // It stays where its own place lies behind the hole.
+      if (((slot - home) & mask) < ((slot - hole) & mask)) continue
+      keys.copyWithin(hole * 4, slot * 4, slot * 4 + 4)
+      translations[hole] = translations[slot]
+      hole = slot
+    }
+    keys[hole * 4 + 3] = EMPTY
+    translations[hole] = undefined
+    this.size--
+    return true
+  }
+
+  /** The pages under these tags that touch the frames, both inclusive, as tag and page in turn. */
+  under(tags: ReadonlySet<number>, first: number, last: number): number[] {
+    const { keys, span } = this
+    const from = Math.floor(first / span)
+    const to = Math.floor(last / span)
+    const found: number[] = []
+    // A narrow range is asked page by page, so that it costs nothing how much lies outside of it.
+    if ((to - from + 1) * tags.size <= this.size) {
+      for (const tag of tags) for (let page = from; page <= to; page++) if (this.slotOf(tag, page) >= 0) found.push(tag, page)
+      return found
+    }
+    for (let at = 0; at < keys.length; at += 4) {
+      if (keys[at + 3] === EMPTY) continue
+      const page = whole(keys[at] as number, keys[at + 1] as number)
+      const tag = whole(keys[at + 2] as number, keys[at + 3] as number)
+      if (page >= from && page <= to && tags.has(tag)) found.push(tag, page)
+    }
+    return found
+  }
+
+  /** Where the page is kept; -1 where it is not. */
+  private slotOf(tag: number, page: number): number {
+    const { keys, mask } = this
+    if (mask < 0) return -1
+    const pageLow = page | 0
+    const pageHigh = upper(page)
+    const tagLow = tag | 0
+    const tagHigh = upper(tag)
+    for (let slot = hash(tagLow, pageLow) & mask; ; slot = (slot + 1) & mask) {
+      const at = slot << 2
+      if (keys[at] === pageLow && keys[at + 2] === tagLow && keys[at + 1] === pageHigh && keys[at + 3] === tagHigh) return slot
+      if (keys[at + 3] === -1) return -1
+    }
+  }
+
+  private grow(slots: number): void {
     const { keys, translations } = this
-    this.keys = new Float64Array(slots * 2).fill(EMPTY)
+    this.keys = new Int32Array(slots * 4).fill(EMPTY)
     this.translations = new Array<T | undefined>(slots).fill(undefined)
     this.mask = slots - 1
     this.size = 0
-    for (let slot = 0; slot < translations.length; slot++) {
-      const page = keys[slot * 2] as number
-      const tag = keys[slot * 2 + 1] as number
-      if (page !== EMPTY && stays(tag, page)) this.put(tag, page, translations[slot] as T)
+    for (let at = 0; at < keys.length; at += 4) {
+      if (keys[at + 3] === EMPTY) continue
+      this.put(whole(keys[at + 2] as number, keys[at + 3] as number),
+        whole(keys[at] as number, keys[at + 1] as number), translations[at / 4] as T)
     }
   }
 }
@@ -137,21 +186,24 @@ export const createTranslationCache = <T>(): TranslationCache<T> => {
   const perTag = new Map<number, number>()
   const total = (): number => sizes.reduce((sum, { size }) => sum + size, 0)
 
-  /** Drops, under the tags that match, the pages of which the first and the last frame say that they go. */
-  const drop = (matches: (tag: number) => boolean, goes: (first: number, last: number) => boolean): number => {
+  /** Drops, under the tags that match, the pages that touch the frames; how many those were. */
+  const drop = (matches: (tag: number) => boolean, first: number, last: number): number => {
     const hit = new Set([...perTag.keys()].filter(matches))
     if (hit.size === 0) return 0
-    const before = total()
+    let dropped = 0
     for (const each of sizes) {
-      const { span } = each
-      each.retain((tag, page) => !hit.has(tag) || !goes(page * span, page * span + span - 1), (tag) => {
+      const found = each.under(hit, first, last)
+      for (let at = 0; at < found.length; at += 2) {
+        const tag = found[at] as number
+        each.remove(tag, found[at + 1] as number)
+        dropped++
         const left = (perTag.get(tag) ?? 0) - 1
         if (left === 0) perTag.delete(tag)
         else perTag.set(tag, left)
-      })
+      }
     }
     sizes.splice(0, sizes.length, ...sizes.filter(({ size }) => size > 0))
-    return before - total()
+    return dropped
   }
 
   return {
@@ -174,8 +226,8 @@ export const createTranslationCache = <T>(): TranslationCache<T> => {
       const isNew = span === 1 ? pages.put(tag, frame, translation) : pages.put(tag, Math.floor(frame / span), translation)
       if (isNew) perTag.set(tag, (perTag.get(tag) ?? 0) + 1)
     },
-    dropTags: (matches) => drop(matches, () => true),
-    dropRange: (matches, first, last) => drop(matches, (start, end) => start <= last && end >= first),
+    dropTags: (matches) => drop(matches, 0, Infinity),
+    dropRange: drop,
     holds: (tag) => perTag.has(tag),
     get size() { return total() },
   }

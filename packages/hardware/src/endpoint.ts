@@ -30,6 +30,18 @@ export interface Endpoint {
   readonly config: EndpointConfig
 }
 
+/** Enables what is asked for. PCIe: the PASID enable must not change while ATS is enabled. */
+export const enableFeatures = ({ enable }: EndpointConfig, { pasid, ats }: { readonly pasid: boolean; readonly ats: boolean }): void => {
+  if (pasid) enable('pasid')
+  if (ats) enable('ats')
+}
+
+/** Disables what is on, in the order that PCIe allows. */
+export const disableFeatures = ({ enabled, disable }: EndpointConfig): void => {
+  if (enabled.ats) disable('ats')
+  if (enabled.pasid) disable('pasid')
+}
+
 const createEndpoint = (source: number, capabilities: EndpointCapabilities, events: EventStream): Endpoint => {
   const enabled: Record<EndpointFeature, boolean> = { pasid: false, ats: false, pri: false }
   const offers = (feature: EndpointFeature): boolean =>

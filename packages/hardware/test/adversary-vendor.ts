@@ -11,7 +11,7 @@ export const LEAVES = 0x3000n
 export const PAGE = 0x8000n
 export const OTHER = 0x9000n
 
-export const probe: DmaRequest = { source: 1, kind: 'untranslated', address: 0n, access: 'read' }
+const probe: DmaRequest = { source: 1, kind: 'untranslated', address: 0n, access: 'read' }
 
 interface Entry {
   readonly root: bigint

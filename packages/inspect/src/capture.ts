@@ -39,8 +39,22 @@ export interface Capture {
   readonly names: CaptureNames
   readonly registers: ReadonlyMap<string, bigint>
   readonly devices: readonly CapturedDevice[]
+  /** The devices are those that tables lead to, since the source has no list: others may be asked about too. Absent: a list. */
+  readonly devicesFrom?: 'tables'
+  /** What every answer rests on besides registers and tables. */
+  readonly cautions?: readonly string[]
   /** Memory as far as it was recorded. */
   readonly view: HardwareView
+  /** What of that memory stands for tables that the source does not show. */
+  readonly madeUp?: MadeUp
+}
+
+/** Frames that stand for tables which a source speaks of and does not show. */
+export interface MadeUp {
+  /** Their entries are the source's, where they lie is not. */
+  readonly places: ReadonlySet<number>
+  /** They lie there, and what they hold leads to such places. */
+  readonly words: ReadonlySet<number>
 }
 
 /** What the four files are called in a capture folder. */
@@ -60,7 +74,8 @@ const readDevices = (meta: Place): CapturedDevice[] => {
   })
 }
 
-const readRegisters = (root: Place): Map<string, bigint> => {
+/** The registers of a `registers.json`. */
+export const readRegisters = (root: Place): Map<string, bigint> => {
   const registers = new Map<string, bigint>()
   for (const register of itemsOf(memberOf(root, 'registers'))) {
     const name = textAt(memberOf(register, 'name'), 'the name of a register')

@@ -48,7 +48,8 @@ export interface PlannedChange {
   readonly steps: readonly PlannedStep[]
 }
 
-const fieldOf = ({ fields }: Entry, { name, before, after }: Change): ChangedField => {
+/** A change of one field, with what its values mean where the layout names them. */
+export const changedField = ({ fields }: Entry, { name, before, after }: Change): ChangedField => {
   const { [Number(before)]: was, [Number(after)]: is } = fields[name]?.meanings ?? {}
   return {
     name, before: hex(before), after: hex(after),
@@ -91,7 +92,7 @@ export const planChange = async (owner: Entry, from: Words, to: Words, about: Ch
   return {
     schema: 'iommu.diff/1',
     entry: owner.name,
-    changed: diff(owner, from, to).map((change) => fieldOf(owner, change)),
+    changed: diff(owner, from, to).map((change) => changedField(owner, change)),
     hitless: known.isLive(from) && known.isLive(to) && stores.every(({ live }) => live === true),
     syncs: steps.filter((step) => step.do === 'invalidate').length,
     stores,

@@ -11,13 +11,15 @@ export interface ExplainedFlag {
 /** One element of `iommu.explain/1`. */
 export interface Explained {
   readonly kind: 'dma-fault' | 'interrupt-fault' | 'fault-status' | 'suppressed' | 'queue-error' | 'log-error'
-    | 'other-vendor' | 'fault-code' | 'field' | 'entry'
+    | 'other-vendor' | 'fault-code' | 'field' | 'entry' | 'statement'
   /** The first line of its kind, as it was given; several lines of one report are joined by spaces. */
   readonly input: string
   readonly count: number
   readonly vendor?: string
   readonly device?: string
   readonly pasid?: number
+  /** False: the report has no place for a PASID, so that there may have been one. */
+  readonly pasidSaid?: false
   readonly address?: string
   readonly access?: 'read' | 'write'
   /** Index of an interrupt. */
@@ -42,4 +44,6 @@ export interface Explained {
   readonly values?: Readonly<Record<number, string>>
   readonly alias?: readonly string[]
   readonly fields?: readonly string[]
+  /** Further lines, with their labels. */
+  readonly about?: readonly (readonly [label: string, text: string])[]
 }

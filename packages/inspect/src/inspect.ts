@@ -1,4 +1,5 @@
 // Inspect: what becomes of the DMA of every device of a capture, computed from its registers and tables alone.
+import { frameOf } from '@iommu/hardware'
 import type { Capture, CapturedDevice } from './capture.js'
 import { hex } from './spell.js'
 import { unitOf } from './unit.js'
@@ -29,6 +30,10 @@ export interface Inspection {
   /** What the first table is called. */
   readonly rootTitle: string
   readonly devices: readonly InspectedDevice[]
+  /** The source has no list of devices: these are the ones that tables lead to. */
+  readonly devicesFrom?: 'tables'
+  /** What every answer rests on besides registers and tables. */
+  readonly cautions?: readonly string[]
   /** Faults that software had not read yet. */
   readonly faults: readonly PendingFault[]
 }
@@ -36,14 +41,20 @@ export interface Inspection {
 /** Far more than any device uses; a directory that points to itself claims a million. */
 const MOST_PASIDS = 4096
 
-const inspectDevice = (unit: Unit, { bdf, requesterId }: CapturedDevice): InspectedDevice => {
+/** A sentence without the addresses that stand for places which the source does not show. */
+const shown = (verdict: Verdict, places: ReadonlySet<number> | undefined): Verdict =>
+  (places === undefined ? verdict : {
+    ...verdict, why: verdict.why.replace(/ at (0x[0-9a-f]+)/g, (text, address: string) => (places.has(frameOf(BigInt(address))) ? '' : text)),
+  })
+
+const inspectDevice = (unit: Unit, { bdf, requesterId }: CapturedDevice, places: ReadonlySet<number> | undefined): InspectedDevice => {
   const { verdict, pasids, judgePasid, caution } = unit.judge(requesterId)
   const listed = pasids.slice(0, MOST_PASIDS)
   return {
     bdf,
     requesterId: hex(requesterId),
-    ...verdict,
-    pasids: listed.map((pasid) => ({ pasid, ...judgePasid(pasid) })),
+    ...shown(verdict, places),
+    pasids: listed.map((pasid) => ({ pasid, ...shown(judgePasid(pasid), places) })),
     ...(pasids.length > listed.length ? { pasidsLeftOut: pasids.length - listed.length } : {}),
     ...(caution === undefined ? {} : { caution }),
   }
@@ -58,7 +69,9 @@ export const inspect = (capture: Capture): Inspection => {
     mode: unit.mode,
     rootTable: hex(unit.rootTable),
     rootTitle: unit.rootTitle,
-    devices: capture.devices.map((device) => inspectDevice(unit, device)),
+    devices: capture.devices.map((device) => inspectDevice(unit, device, capture.madeUp?.places)),
+    ...(capture.devicesFrom === undefined ? {} : { devicesFrom: capture.devicesFrom }),
+    ...(capture.cautions === undefined ? {} : { cautions: capture.cautions }),
     faults: unit.pendingFaults(),
   }
 }

@@ -1,75 +1,107 @@
-// Explains a log: every IOMMU line in it, whoever wrote it, with repeats counted and devices summed up.
+// Explains a log: every IOMMU line in it, whoever wrote it, with repeats counted and devices summed up. The log may come
+// in pieces, and however long it is, what is kept of it is bounded.
 import type { Explained } from './explained.js'
-import type { LogReader } from './vendor.js'
-import { vendorsOfLog } from './vendors.js'
+import { createTally } from './tally.js'
+import type { DeviceSummary } from './tally.js'
+import type { LogPlace, LogReader } from './vendor.js'
+import { loadReader, vendorsOfLog } from './vendors.js'
+import type { Speaking, VendorId } from './vendors.js'
 
-/** What a log says of one device. */
-export interface DeviceSummary {
-  readonly device: string
-  readonly vendor?: string
-  readonly faults: number
-  /** Different combinations of access, address and reason. */
-  readonly distinct: number
-  readonly codes: readonly number[]
-}
+export type { DeviceSummary, ReasonCount } from './tally.js'
 
+/** What is made of a log, or of one line or name. */
 export interface Explanation {
   readonly schema: 'iommu.explain/1'
   readonly items: readonly Explained[]
   readonly devices: readonly DeviceSummary[]
   /** Lines about an IOMMU that are not faults: start-up messages and the like. */
   readonly otherLines: number
+  /** Reports that are in no item and no device, where there are very many kinds of them. */
+  readonly leftOut?: number
+}
+
+/** Takes a log piece by piece; pieces may end anywhere. */
+export interface LogExplainer {
+  write(piece: string): Promise<void>
+  end(): Promise<Explanation>
 }
 
 /** Of a line no more is read: kernels write no longer ones, and an expression must not see a megabyte at once. */
 const LONGEST = 4096
+/** Characters that are looked through at once for the vendors of whom they speak. */
+const PIECE = 2 ** 18
 /** SMMUs before version 3, which this package does not explain. */
 const OLDER_SMMU = /\barm-smmu(?!-v3)\b[^:]{0,200}:.{0,80}(?:fault|unhandled context|event)/i
 const ABOUT_IOMMU = /\b(?:DMAR(?:-IR)?|dmar\d{1,4}|INTR-REMAP|iommu|AMD-Vi|arm-smmu(?:-v3)?)\b/
+/** The time that begins a line: of dmesg in seconds, of a journal. */
+const TIME = /^(?:<\d{1,3}>)?(?:\[\s{0,12}(\d{1,9}\.\d{1,9})\]|([A-Z][a-z]{2} {1,2}\d{1,2} \d{2}:\d{2}:\d{2}|\d{4}-\d{2}-\d{2}T[\d:.,+-]{8,24}))/
 
-const isFault = ({ kind }: Explained): boolean => kind === 'dma-fault' || kind === 'interrupt-fault'
-
-/** What two reports must share to be one report, twice. */
-const keyOf = (item: Explained): string => {
-  const { kind, vendor, device, pasid, address, access, index, domainId, code, meaning, flags, details, input } = item
-  return JSON.stringify([
-    kind, vendor, device, pasid, address, access, index, domainId, code, meaning,
-    flags?.map(({ value }) => value), details, kind === 'other-vendor' ? input : 0,
-  ])
+const timeOf = (line: string): string | undefined => {
+  const [, seconds, clock] = TIME.exec(line) ?? []
+  return seconds === undefined ? clock : `${seconds} s`
 }
 
-const summarise = (items: Iterable<Explained>): DeviceSummary[] => {
-  const byDevice = new Map<string, { vendor: string | undefined; faults: number; distinct: number; codes: Set<number> }>()
-  for (const item of items) {
-    const { device, vendor, count, code } = item
-    if (!isFault(item) || device === undefined) continue
-    let known = byDevice.get(device)
-    if (known === undefined) byDevice.set(device, (known = { vendor, faults: 0, distinct: 0, codes: new Set() }))
-    known.faults += count
-    known.distinct++
-    if (code !== undefined) known.codes.add(code)
+/** A copy of a line: part of a piece would keep the whole piece in memory. */
+const ownCopy = (line: string): string => ` ${line}`.slice(1)
+
+/** A log in pieces: `write` each, then `end`. */
+export const createLogExplainer = (): LogExplainer => {
+  const tally = createTally()
+  const readers = new Map<VendorId, LogReader>()
+  let otherLines = 0
+  let order = 0
+  /** The line that the last piece ended in. */
+  let rest = ''
+  const other = (): void => { otherLines++ }
+  const placeOf = (line: string): LogPlace => ({ order: order++, time: timeOf(line) })
+
+  const take = (line: string, speaking: readonly Speaking[]): void => {
+    for (const { id, speaks } of speaking) {
+      if (!speaks.test(line)) continue
+      if ((readers.get(id) as LogReader).take(ownCopy(line), placeOf(line))) return
+    }
+    if (!ABOUT_IOMMU.test(line)) return
+    if (OLDER_SMMU.test(line)) tally.add({ kind: 'other-vendor', input: ownCopy(line), count: 1, vendor: 'arm-smmu' }, placeOf(line))
+    else if (line.includes(':')) other()
   }
-  return [...byDevice].map(([device, { vendor, faults, distinct, codes }]) =>
-    ({ device, ...(vendor === undefined ? {} : { vendor }), faults, distinct, codes: [...codes] }))
+
+  /** Whole lines. */
+  const takeAll = async (text: string): Promise<void> => {
+    const speaking = vendorsOfLog(text)
+    for (const { id } of speaking) if (!readers.has(id)) readers.set(id, await loadReader(id, tally.add, other))
+    if (speaking.length === 0 && !ABOUT_IOMMU.test(text)) return
+    for (let start = 0; start < text.length;) {
+      const next = text.indexOf('\n', start)
+      const end = next < 0 ? text.length : next
+      const line = text.slice(start, Math.min(end, start + LONGEST)).trim()
+      if (line !== '') take(line, speaking)
+      start = end + 1
+    }
+  }
+
+  return {
+    async write(piece) {
+      for (let start = 0; start < piece.length; start += PIECE) {
+        const text = rest + piece.slice(start, start + PIECE)
+        const end = text.lastIndexOf('\n') + 1
+        // Of a line without an end only its beginning is kept.
+        rest = ownCopy(text.slice(end, end + LONGEST))
+        await takeAll(text.slice(0, end))
+      }
+    },
+    async end() {
+      await takeAll(rest)
+      rest = ''
+      for (const reader of readers.values()) reader.end()
+      const { items, devices, leftOut } = tally.result()
+      return { schema: 'iommu.explain/1', items, devices, otherLines, ...(leftOut === 0 ? {} : { leftOut }) }
+    },
+  }
 }
 
 /** Every IOMMU line of a log; equal reports are counted, whatever their timestamps. */
 export const explainLog = async (text: string): Promise<Explanation> => {
-  const items = new Map<string, Explained>()
-  let otherLines = 0
-  const report = (item: Explained): void => {
-    const key = keyOf(item)
-    const known = items.get(key)
-    items.set(key, known === undefined ? item : { ...known, count: known.count + 1 })
-  }
-  const other = (): void => { otherLines++ }
-  const readers: LogReader[] = (await vendorsOfLog(text)).map((vendor) => vendor.createLogReader(report, other))
-  for (const raw of text.split('\n')) {
-    const line = raw.slice(0, LONGEST).trim()
-    if (line === '' || readers.some((reader) => reader.take(line))) continue
-    if (OLDER_SMMU.test(line)) report({ kind: 'other-vendor', input: line, count: 1, vendor: 'arm-smmu' })
-    else if (line.includes(':') && ABOUT_IOMMU.test(line)) otherLines++
-  }
-  for (const reader of readers) reader.end()
-  return { schema: 'iommu.explain/1', items: [...items.values()], devices: summarise(items.values()), otherLines }
+  const explainer = createLogExplainer()
+  await explainer.write(text)
+  return explainer.end()
 }

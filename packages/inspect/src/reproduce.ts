@@ -6,6 +6,7 @@
 import { diff } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
 import type { Capture } from './capture.js'
+import { InputError, quoted } from './input-error.js'
 import { hex, hexWord } from './spell.js'
 import { unitOf } from './unit.js'
 import type { Compared, Gathered, RuleText } from './vendor.js'
@@ -77,14 +78,20 @@ const spell = ({ words, recorded, address, iova, ...about }: Compared, judged: J
   ...(judged.rules.length === 0 ? {} : { rule: judged.rules.map(({ id }) => id).join(' ') }),
 })
 
+const refuse = ({ platform, names }: Capture): never => {
+  throw new InputError({
+    file: names.meta, place: 'platform', expected: 'one whose entries are compared with the driver\'s', found: quoted(platform),
+  })
+}
+
 /**
  * Every entry of the capture's devices that a driver writes, from the device's own entry to page-table entries, beside
  * the driver's own. Nothing is compared where translation is off. Throws InputError where a register, or the tables
- * that every walk begins with, were not recorded.
+ * that every walk begins with, were not recorded, and for a platform whose entries are not compared.
  */
 export const reproduce = (capture: Capture): Reproduction => {
   const unit = unitOf(capture)
-  const gathered = unit.gather()
+  const gathered = unit.gather?.() ?? refuse(capture)
   const layouts = new Map(capture.vendor.entries.map((each) => [each.name, each]))
   const totals = { equal: 0, explained: 0, different: 0 }
   const counts = new Map<RuleText, number>()

@@ -9,7 +9,7 @@ import type { Vendor } from './vendor.js'
 import { allVendors, splitPrefix, vendorsOfName } from './vendors.js'
 
 /** A fault code, perhaps with its vendor: "vtd:0x59", "amd reason 2", "0x10". Decimal only behind a vendor. */
-const CODE = /^(?:([a-z][\w-]{1,9})[:\s]\s*)?(?:(?:reason|event)\s+)?(?:(0x[0-9a-f]{1,2})|((?<=[:\s])\d{1,3}))$/i
+const CODE = /^(?:([a-z][\w-]{1,9})[:\s]\s*)?(?:(?:reason|event|cause)\s+)?(?:(0x[0-9a-f]{1,3})|((?<=[:\s])\d{1,3}))$/i
 /** What entries, fields and faults are called. */
 const NAME = /^[\w./:-]{1,80}$/
 
@@ -36,6 +36,27 @@ const entryItem = (input: string, owner: Entry): Explained => ({
   fields: Object.keys(owner.fields),
   count: 1,
 })
+
+/** A word of an entry by the manual's name for it. */
+const wordItem = (input: string, owner: Entry, name: string, index: number): Explained => {
+  const low = index * owner.wordBits
+  const high = low + owner.wordBits - 1
+  return {
+    kind: 'field', input, vendor: vendorOf(owner), name: `${owner.name}.${name}`, count: 1, bits: [[high, low]],
+    meaning: `word ${index} of ${owner.title.toLowerCase()}`, section: owner.section, confirmedBy: owner.confirmedBy,
+    fields: Object.entries(owner.fields).filter(([, { runs }]) => runs.every(([top, bottom]) => top <= high && bottom >= low)).map(([each]) => each),
+  }
+}
+
+/** What follows the name of an entry: a word, a field, or a field behind the name of its word. */
+const partItem = (vendors: readonly Vendor[], input: string, owner: Entry, part: string): Explained => {
+  const words = vendors.flatMap(({ wordNames }) => wordNames?.[owner.name] ?? [])
+  const index = words.indexOf(part.toLowerCase())
+  if (index >= 0) return wordItem(input, owner, part.toLowerCase(), index)
+  const [word = '', rest] = part.split(/\.(.*)/s)
+  const isAlias = Object.values(owner.fields).some(({ alias = [] }) => alias.some((each) => each.toLowerCase() === part.toLowerCase()))
+  return fieldItem(input, owner, rest !== undefined && words.includes(word.toLowerCase()) && !isAlias ? rest : part)
+}
 
 /** A field name without its entry: every entry that has it. */
 const fieldAnywhere = (vendors: readonly Vendor[], input: string): Explained[] =>
@@ -76,9 +97,10 @@ export const explainTopic = async (input: string): Promise<Explained[]> => {
   if (named.length > 0) return named
   const owners = await lookUpEntries(text)
   if (owners.length > 0) return owners.map((owner) => entryItem(text, owner))
-  const dot = text.lastIndexOf('.')
-  const parents = dot > 0 ? await lookUpEntries(text.slice(0, dot)) : []
-  return parents.length > 0
-    ? parents.map((parent) => fieldItem(text, parent, text.slice(dot + 1)))
-    : fieldAnywhere(vendors, plain)
+  // Names of entries and of fields may have dots: the longest entry's name that fits is meant.
+  for (let dot = text.lastIndexOf('.'); dot > 0; dot = text.lastIndexOf('.', dot - 1)) {
+    const parents = await lookUpEntries(text.slice(0, dot))
+    if (parents.length > 0) return parents.map((parent) => partItem(vendors, text, parent, text.slice(dot + 1)))
+  }
+  return fieldAnywhere(vendors, plain)
 }

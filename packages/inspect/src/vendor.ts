@@ -104,13 +104,16 @@ export interface Unit {
   readonly mode: string
   /** Where the first table lies, and what it is called. */
   readonly rootTable: bigint
-  readonly rootTitle: 'root table' | 'device table' | 'stream table'
+  readonly rootTitle: 'root table' | 'device table' | 'stream table' | 'device directory'
   judge(requesterId: number): RequesterVerdict
   /** Throws InputError where a page is needed that was not recorded. */
   walk(question: WalkQuestion): Walked
   pendingFaults(): PendingFault[]
-  /** Throws InputError where the tables that every walk begins with were not recorded. */
-  gather(): Gathered
+  /**
+   * Throws InputError where the tables that every walk begins with were not recorded. Absent: this vendor's recorded
+   * entries are not compared with the driver's.
+   */
+  gather?(): Gathered
 }
 
 /** What is known of a fault code. */
@@ -118,12 +121,23 @@ export type CodeMembers = Pick<
   Explained, 'vendor' | 'code' | 'name' | 'meaning' | 'section' | 'confirmedBy' | 'so' | 'usual' | 'next'
 >
 
+/** Where in a log a line stands. */
+export interface LogPlace {
+  /** Greater for later lines. */
+  readonly order: number
+  /** As the log spells it; undefined where the line has none. */
+  readonly time: string | undefined
+}
+
+/** Takes a report, and where it began. */
+export type Report = (item: Explained, at: LogPlace) => void
+
 /**
  * Reads the lines of one log in turn. A report may take several lines, and lines of others may stand between them.
  */
 export interface LogReader {
   /** Whether the line is about this vendor's IOMMU. What it reports is handed over once the report is whole. */
-  take(line: string): boolean
+  take(line: string, at: LogPlace): boolean
   /** The log ends: what is still waiting is handed over. */
   end(): void
 }
@@ -154,8 +168,11 @@ export interface Vendor {
   readonly entries: readonly Entry[]
   /** Other names in use: "vtd.context-entry" for "vtd.context". */
   readonly aliases: Readonly<Record<string, string>>
+  /** What the manual calls the words of an entry, by the entry's name: "tc" is word 0 of "riscv.dc". Absent: none has one. */
+  readonly wordNames?: Readonly<Record<string, readonly string[]>>
   /** Layouts whose entries lead to page tables or are entries of them; others have no page size. */
   readonly pageEntries: readonly string[]
+  /** Why recorded entries may differ from the driver's; none where they are not compared. */
   readonly rules: readonly ReproduceRule<never>[]
   /** Of the entries whose changes the driver plans, by name. */
   readonly changes: Readonly<Record<string, ChangePlan>>
@@ -168,5 +185,5 @@ export interface Vendor {
   /** The code of a fault that has a name: F_TRANSLATION, IO_PAGE_FAULT. */
   codeNamed(name: string): number | undefined
   /** `report` is called for every report of the log, `other` for lines that are no faults: start-up messages and the like. */
-  createLogReader(report: (item: Explained) => void, other: () => void): LogReader
+  createLogReader(report: Report, other: () => void): LogReader
 }

@@ -1,6 +1,7 @@
 // Walk: one DMA through the recorded tables, entry by entry, to an address or to the reason why it stops.
+import { frameOf } from '@iommu/hardware'
 import type { Step } from '@iommu/hardware'
-import type { Capture } from './capture.js'
+import type { Capture, MadeUp } from './capture.js'
 import { hex, hexWord } from './spell.js'
 import { unitOf } from './unit.js'
 import type { WalkQuestion } from './vendor.js'
@@ -37,8 +38,20 @@ export interface WalkResult {
   readonly steps: readonly WalkedStep[]
 }
 
-const stepOf = ({ entry, address, words, note }: Step): WalkedStep =>
-  ({ entry, address: address === undefined ? null : hex(address), words: words.map(hexWord), note })
+/** A table that the source does not show has no place or no words to be told. */
+const stepOf = ({ entry, address, words, note }: Step, madeUp: MadeUp | undefined): WalkedStep => {
+  const frame = address === undefined ? undefined : frameOf(address)
+  const has = (frames: ReadonlySet<number> | undefined): boolean => frame !== undefined && frames?.has(frame) === true
+  return {
+    entry,
+    address: address === undefined || has(madeUp?.places) ? null : hex(address),
+    words: has(madeUp?.words) ? [] : words.map(hexWord),
+    note: has(madeUp?.words) ? `${note.replace(/ at 0x[0-9a-f]+/, '')} (not shown by the source)` : note,
+  }
+}
+
+/** Where a walk stops at a table that the source does not show, the code is that of the first table that could be absent. */
+const UNSHOWN = 'the source does not show this table: the entry behind it may be the absent one'
 
 /**
  * What becomes of one DMA. Throws InputError where a page is needed that was not recorded; whether a requester id is
@@ -49,17 +62,19 @@ export const walkCapture = (capture: Capture, question: WalkQuestion): WalkResul
   const { iova, access } = question
   const { pageEntries } = capture.vendor
   const about = {
-    iova: hex(iova), access, ...(caution === undefined ? {} : { caution }), steps: steps.map(stepOf),
+    iova: hex(iova), access, ...(caution === undefined ? {} : { caution }), steps: steps.map((step) => stepOf(step, capture.madeUp)),
     pageEntries: steps.filter(({ entry }) => pageEntries.includes(entry)).length,
   }
   if (outcome.result === 'blocked') {
     const { fault } = outcome
     if (fault === undefined) return { ...about, outcome: 'blocked' }
     const { meaning } = capture.vendor.explainCode(fault.code)
+    const last = steps[steps.length - 1]?.address
+    const note = last !== undefined && capture.madeUp?.words.has(frameOf(last)) === true ? UNSHOWN : seenAs
     return {
       ...about, outcome: 'blocked',
       fault: {
-        ...fault, ...(meaning === undefined || meaning === fault.name ? {} : { meaning }), ...(seenAs === undefined ? {} : { note: seenAs }),
+        ...fault, ...(meaning === undefined || meaning === fault.name ? {} : { meaning }), ...(note === undefined ? {} : { note }),
       },
     }
   }

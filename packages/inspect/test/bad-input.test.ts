@@ -57,8 +57,8 @@ describe('files', () => {
     ['no platform', { meta: '{}' }, 'meta.json, platform: expected the name of a platform, found nothing'],
     [
       'another platform',
-      { meta: '{"platform": "riscv", "devices": []}' },
-      'meta.json, platform: expected one of "intel", "amd", "arm", found "riscv"',
+      { meta: '{"platform": "sparc", "devices": []}' },
+      'meta.json, platform: expected one of "intel", "amd", "arm", "riscv", found "sparc"',
     ],
     ['no devices', { meta: '{"platform": "intel"}' }, 'meta.json, devices: expected a list, found nothing'],
     [

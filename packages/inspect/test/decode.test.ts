@@ -145,7 +145,7 @@ describe('names of entries', () => {
   test('every layout is there once, and its name has a vendor', async () => {
     const names = (await listEntries()).map(({ name }) => name)
     expect(new Set(names).size).toBe(names.length)
-    expect(names.every((name) => /^(vtd|amd|smmuv3)\./.test(name))).toBe(true)
+    expect(names.every((name) => /^(vtd|amd|smmuv3|riscv)\./.test(name))).toBe(true)
   })
 })
 

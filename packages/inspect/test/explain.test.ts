@@ -159,8 +159,42 @@ describe('logs', () => {
       ['dma-fault', '0x2000', 1],
       ['suppressed', undefined, 1],
     ])
-    expect(devices).toEqual([{ device: '0000:03:00.0', vendor: 'vtd', faults: 4, distinct: 2, codes: [6] }])
+    expect(devices).toEqual([{
+      device: '0000:03:00.0', vendor: 'vtd', faults: 4, distinct: 2, codes: [6], reasons: [{ code: 6, count: 4 }], first: '1.0 s', last: '5.0 s',
+    }])
     expect(otherLines).toBe(1)
+  })
+
+  test('the tables that kernels with debugging print below a fault', async () => {
+    const dump = (...lines: readonly string[]): string => lines.map((line) => `DMAR: ${line}`).join('\n')
+    const fault = '[DMA Read NO_PASID] Request device [0000:00:04.0] fault addr 0xdead008 [fault reason 0x06] x'
+    const scalable = [
+      'Dump dmar0 table entries for IOVA 0xdead000', 'scalable mode root entry: hi 0x0000000002543001, low 0x0000000002406001',
+      'context entry: hi 0x0000000000000000, low 0x000000000251d401', 'pasid dir entry: 0x000000000256b001',
+      'pasid table entry[0]: 0x000000000256a089', 'pasid table entry[1]: 0x0000000000000005', 'pte level: 4, pte value: 0x0000000000000000',
+      'page table not present at level 3',
+    ]
+    const { items, otherLines } = await explainLog(`${dump(fault, ...scalable)}\nDMAR: IOMMU enabled`)
+    expect(otherLines).toBe(1)
+    expect(items).toMatchObject([{ code: 6, details: [
+      'in the tables, as the kernel read them then: scalable-mode root entry LP+ LCTP=0x2406000 UP+ UCTP=0x2543000; scalable-mode context entry P+ '
+      + 'PDTS=2 PASIDDIRPTR=0x251d000; pasid directory entry P+ SMPTBLPTR=0x256b000; pasid table entry P+ AW=48-bit, 4-level PGTT=second stage '
+      + 'SSPTPTR=0x256a000 DID=5; level 4 entry all zero; so there is no table of level 3',
+    ] }])
+    const legacy = await explainLog(dump(fault, 'Dump dmar0 table entries for IOVA 0xdead000', 'root entry: 0x000000000347c001',
+      'context entry: hi 0x0000000000000502, low 0x00000000035a7001', 'pte level: 1, pte value: 0x0000000040200002'))
+    expect(legacy.items[0]?.details?.[0]).toMatch(/context entry P\+ .*DID=5; level 1: second-stage .* W\+/)
+    // Another address, or no fault before it: lines of their own.
+    expect(await explainLog(dump(fault.replace('0xdead008', '0x1000'), ...scalable))).toMatchObject({ items: [{ address: '0x1000' }], otherLines: 8 })
+    expect(await explainLog(dump(...scalable))).toMatchObject({ items: [], otherLines: 8 })
+  })
+
+  test('reports stand in the order in which they began', async () => {
+    const { items } = await explainLog([
+      'arm-smmu-v3 x: event 0x10 received:', '[1.0] DMAR: [DMA Read NO_PASID] Request device [03:00.0] fault addr 0x1000 [fault reason 0x06] x',
+      'riscv,iommu x: Fault 13 devid: 0x600 iotval: 1000 iotval2: 0',
+    ].join('\n'))
+    expect(items.map(({ vendor }) => vendor)).toEqual(['smmuv3', 'vtd', 'riscv'])
   })
 
   test('a reason on the next line, as very old kernels print it', async () => {

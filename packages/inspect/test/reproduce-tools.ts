@@ -40,7 +40,7 @@ export const changed = (folder: string, edit: (word: bigint) => bigint, at: read
 }
 
 /** The files of a machine that has this device and no other. */
-export const alone = (folder: string, bdf: string): CaptureFiles => {
+const alone = (folder: string, bdf: string): CaptureFiles => {
   const files = filesOf(folder)
   const meta = JSON.parse(files.meta) as { devices: { bdf: string }[] }
   return { ...files, meta: JSON.stringify({ ...meta, devices: meta.devices.filter((each) => each.bdf === bdf) }) }

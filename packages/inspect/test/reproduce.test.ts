@@ -149,11 +149,6 @@ describe('a difference is explained by a rule, and only where the rule holds', (
       reproduceFiles(changed(legacy, (word) => word & ~0x400n, await tablesOf(legacy, 'vtd.ss'))),
     'first-stage-table-note': async () =>
       reproduceFiles(changed(firstStage, (word) => word & ~0x200n, await tablesOf(firstStage, 'vtd.fs'))),
-    'first-stage-width': async () => {
-      const live = (await entriesOf(firstStage, 'vtd.pasid')).map(({ address }) => BigInt(address))
-      const files = changed(firstStage, (word) => word | 0x0cn, live)
-      return reproduceFiles(withRegister(files, 'CAP', 1n << 11n))
-    },
     // With snooping walks no note is needed either.
     'domain-does-not-snoop': async () => {
       const files = changed(pasids, (word) => word & ~0x400n, await tablesOf(pasids, 'vtd.ss'))

@@ -1,9 +1,11 @@
 // A machine that is QEMU.
 export { amdCapabilityHeader, amdVi, withoutGuestTables } from './boards/amd-vi.js'
+export { smmuv3, smmuv3Stage2 } from './boards/arm-smmuv3.js'
 export type { Board, BoardFacts, RecordedFault } from './boards/board.js'
 export {
   vtdFirstStage, vtdFirstStageCaching, vtdLegacy, vtdLegacyCaching, vtdSecondStage, vtdSecondStageCaching,
 } from './boards/intel-vtd.js'
+export { DEVICE_WINDOW } from './dma-device.js'
 export { QemuError } from './emulator.js'
 export { boardLack, factsOf } from './facts.js'
 export { cacheFolder, findInstallation, findInstallations, HOW_TO_GET, installationIn, REFERENCE_SERIES } from './installations.js'

@@ -1,5 +1,6 @@
 // Landmarks: words in RAM that hold their own address, so that what a DMA read says where it went.
-import { FRAME_BYTES, frameAddress } from '@iommu/hardware'
+import { FRAME_BYTES, frameAddress, frameOf } from '@iommu/hardware'
+import type { Board } from './boards/board.js'
 import type { RamFile } from './ram.js'
 
 /**
@@ -20,9 +21,6 @@ export const carried = (word: bigint): bigint => (word >> CARRIED_SHIFT) & 0xfff
 export const addressOf = (value: bigint): bigint | undefined =>
   value === 0n || value >= FIRST_SERIAL ? undefined : (value - 1n) << 3n
 
-/** log2 of the page sizes of all formats: at which offset of a named frame a DMA may land. */
-const PAGE_SHIFTS = [12n, 14n, 16n, 21n, 25n, 29n, 30n]
-
 /** Landmarks of one RAM: a region that is full of them, and others where a DMA may land. */
 export interface Landmarks {
   /** Everywhere that a DMA to the address may go, by frames that tables name, has a landmark now. Returns these places. */
@@ -31,10 +29,10 @@ export interface Landmarks {
   restore(address: bigint): void
 }
 
-/** `start` and `end` bound the region that is filled at once; frames of tables never have landmarks. */
-export const createLandmarks = (
-  ram: RamFile, start: bigint, end: bigint, isTable: (frame: number) => boolean,
-): Landmarks => {
+/** The board's data is filled at once; frames of tables never have landmarks. */
+export const createLandmarks = (ram: RamFile, { data: { start, end }, tables, pageShifts }: Board): Landmarks => {
+  const shifts = pageShifts.map(BigInt)
+  const isTable = (frame: number): boolean => frame >= frameOf(tables.start) && frame < frameOf(tables.end)
   const filled = new BigUint64Array(Number(end - start) / 8)
   for (let index = 0; index < filled.length; index++) filled[index] = landmarkAt(start + BigInt(index * 8))
   ram.markAll(start, new Uint8Array(filled.buffer))
@@ -58,7 +56,7 @@ export const createLandmarks = (
       }
       add(address)
       for (const frame of named) {
-        for (const shift of PAGE_SHIFTS) {
+        for (const shift of shifts) {
           const offset = address & ((1n << shift) - 1n)
           add((frameAddress(frame) & ~((1n << shift) - 1n)) + offset)
         }

@@ -12,6 +12,7 @@ import type { DmaDevice } from './dma-device.js'
 import { QemuError, startProcess } from './emulator.js'
 import type { Process } from './emulator.js'
 import { boardLack, factsOf } from './facts.js'
+import { ofWholeDma } from './halves.js'
 import { findInstallation, HOW_TO_GET, REFERENCE_SERIES } from './installations.js'
 import type { Installation } from './installations.js'
 import { addressOf, carried, createLandmarks, serialValue } from './landmarks.js'
@@ -128,7 +129,7 @@ const createMachine = (wiring: Wiring, isCurrent: () => boolean): QemuMachine =>
     if (kind !== 'untranslated') unavailable('no device of QEMU here does ATS')
     if (pasid !== undefined) unavailable('no device of QEMU sends PASIDs')
     const address = locate(wiring, request)
-    recorded = address === undefined ? board.readFaults({ registers, memory: ram }) : []
+    recorded = address === undefined ? ofWholeDma(board.readFaults({ registers, memory: ram })) : []
     if (address === undefined) {
       const fault = recorded.findLast(({ source }) => source === request.source)
       return { result: 'blocked', ...(fault === undefined ? {} : { fault }) }
@@ -184,14 +185,13 @@ export const startQemu = ({ board, installation = requireInstallation(), devices
   })
   const qtest = createQtest(running.qtest)
   const qmp = createQmp(running.qmp)
-  const isTable = (frame: number): boolean => frame >= Number(board.tables.start >> 12n) && frame < Number(board.tables.end >> 12n)
   const found = new Map(devices.map((source, index) => [source, createDmaDevice(qtest, board.windows + BigInt(index) * DEVICE_WINDOW)]))
   const place = [...found].flatMap(([source, { registers, buffer }]) => placeFunction(board.config, source, registers, buffer))
   let serial = 0n
   let current = 0
   const handle = openSync(running.ramFile, 'r+')
   const newRam = (): RamFile => new RamFile({ handle, ranges: board.ram, tables: board.tables, events: createEventStream() })
-  const landmarks = createLandmarks(newRam(), board.data.start, board.data.end, isTable)
+  const landmarks = createLandmarks(newRam(), board)
   return {
     board,
     installation,

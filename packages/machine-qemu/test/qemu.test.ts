@@ -1,8 +1,9 @@
 // The machine on a running QEMU: DMA through it, resets, and what is said when QEMU ends.
 import { afterAll, describe, expect, test } from 'vitest'
+import { createArmSmmuv3 } from '@iommu/driver-arm-smmuv3'
 import { createIntelVtd } from '@iommu/driver-intel-vtd'
 import type { HardwareEvent } from '@iommu/hardware'
-import { findInstallation, HOW_TO_GET, QemuError, REFERENCE_SERIES, startQemu, UnavailableError, vtdLegacy } from '@iommu/machine-qemu'
+import { findInstallation, HOW_TO_GET, QemuError, REFERENCE_SERIES, smmuv3, startQemu, UnavailableError, vtdLegacy } from '@iommu/machine-qemu'
 import type { Board, Qemu, QemuMachine } from '@iommu/machine-qemu'
 
 const RW = { read: true, write: true }
@@ -62,6 +63,23 @@ if (installation === undefined) {
       expect(write(machine, 0x20_0000n)).toBe('blocked')
       expect(read(machine, 0x10_2000n)).toBe('blocked, fault 0x6')
       expect(read(machine, 0x10_0000n, 0x28)).toBe('blocked, fault 0x2')
+    })
+
+    test('an SMMU\'s board has its RAM further up, and records what it refuses once', () => {
+      const machine = start(smmuv3).machine()
+      expect(read(machine, 0x4010_0000n)).toBe(0x4010_0000n)
+      const driver = createArmSmmuv3(machine)
+      const device = { name: 'device', requesterId: 0x20 }
+      driver.probeDevice(device)
+      const domain = driver.domainAllocPaging?.(device, {})
+      if (domain === undefined) throw new Error('the driver has no paging domains')
+      domain.mapPages(0x10_0000n, 0x4080_0000n, 0x1000n, 1, { read: true, write: false })
+      domain.attachDev(device, undefined)
+      expect(read(machine, 0x10_0008n)).toBe(0x4080_0008n)
+      expect(write(machine, 0x10_0000n)).toBe('blocked')
+      expect(machine.recorded).toMatchObject([{ source: 0x20, address: 0x10_0000n, access: 'write', name: 'F_PERMISSION' }])
+      expect(read(machine, 0x20_0000n)).toBe('blocked, fault 0x10')
+      expect(machine.recorded).toHaveLength(1)
     })
 
     test('more DMA than the device\'s queue has room for', () => {

@@ -1,6 +1,6 @@
 // Walks with caches around them, as every vendor's hardware makes them: a kept leaf, a kept pointer, or the whole walk.
 import { addresses, createTranslationCache, frameAddress } from '@iommu/hardware'
-import type { Choose, HardwareView, Step, TranslationCache } from '@iommu/hardware'
+import type { Choose, HardwareView, Names, Step, TranslationCache } from '@iommu/hardware'
 import type { Format } from './format.js'
 import { UNREADABLE } from './status.js'
 import type { WalkStatus } from './status.js'
@@ -41,6 +41,11 @@ export const dropPages = (
   if (leavesOnly) return
   for (const level of tables) level.dropRange(matches, first, last)
 }
+
+/** Drops what an invalidation names under the tags that match: a range, or everything. */
+export const forgetPages = (
+  held: Translations<unknown>, matches: (tag: number) => boolean, { range, leavesOnly = false }: Pick<NonNullable<Names['pages']>, 'range' | 'leavesOnly'>,
+): void => (range === undefined ? dropTranslations(held, matches) : dropPages(held, matches, ...range, leavesOnly))
 
 /** How much of the hardware takes part in one look. */
 export interface Sight<Supply> {

@@ -2,7 +2,7 @@
 // The file is long because every number is named three times: for readers, for factories, and where it is derived.
 import { join, maskOf, pairOf, usedMask } from '@iommu/bits'
 import type { Entry, Pair, Run } from '@iommu/bits'
-import { FRAME_SHIFT } from './pairs.js'
+import { FLAT_SHIFT, FRAME_SHIFT } from './pairs.js'
 import { RESERVED } from './status.js'
 import type { ABSENT, ADDRESS_SIZE } from './status.js'
 
@@ -119,9 +119,16 @@ export interface Format {
   /** Attributes of an entry of the level that points to a table. */
   readonly tableLow: PerLevel
   readonly tableHigh: PerLevel
+  /** The same as numbers: `usualLow` and as often `usualStep` as the level says, and `usualHigh`. Hot paths read no array per level. */
+  readonly usualLow: number
+  readonly usualStep: number
+  readonly usualHigh: number
   /** Bits by which a table entry of any level can differ, for hardware, from one with these attributes and another address. */
   readonly checkLow: number
   readonly checkHigh: number
+  /** The same with the address bits that are zero where the table lies in the first 2 GiB, as all of flat memory does. */
+  readonly nearLow: number
+  readonly nearHigh: number
   /** Where a present entry of level 1 has this value in these bits it is a leaf that hardware finds nothing wrong with. */
   readonly leafCheckLow: number
   readonly leafCheckHigh: number
@@ -309,10 +316,12 @@ export const deriveFormat = (parts: FormatParts): Format => {
   const leafMask = halves(leaves.map(({ mask }) => mask))
   const leafValue = halves(leaves.map(({ value }) => value))
   const table = halves(each.map((level) => parts.table(level)))
+  const usual = usualOf(layout.name, levels, table.low, table.high)
   const tableReserved = halves(each.map((level) => beyondBits | parts.tableReserved(level, hasLeaf(level))))
   const leafReserved = halves(each.map((level) => beyondBits | parts.leafReserved | (level > 1 ? unchecked(level) : 0n)))
   const checked = pairOf(each.slice(2).reduce((all, level) => all | kindsAt(level).mask | parts.tableReserved(level, hasLeaf(level)),
     parts.present | beyondBits | fold | all))
+  const near = pairOf(parts.address & ~bitsBelow(FLAT_SHIFT - addressShift))
   const leafChecked = pairOf((leaves[1]?.mask ?? 0n) | accessed | beyondBits | parts.leafReserved)
   const isLeaf = (shift: number): boolean => parts.leafShifts.includes(shift)
   const size = halves(shifts.map((shift) => (isLeaf(shift) ? parts.size(shift, levelOf(shift, parts)) : 0n)))
@@ -359,7 +368,9 @@ export const deriveFormat = (parts: FormatParts): Format => {
     linkMask: linkMask.low, linkValue: linkValue.low,
     leafMask: leafMask.low, leafValue: leafValue.low,
     tableLow: table.low, tableHigh: table.high,
+    usualLow: usual.usualLow, usualStep: usual.usualStep, usualHigh: usual.usualHigh,
     checkLow: checked.low, checkHigh: checked.high,
+    nearLow: checked.low | near.low, nearHigh: checked.high | near.high,
     leafCheckLow: leafChecked.low, leafCheckHigh: leafChecked.high,
     leafUsualLow: pairOf((leaves[1]?.value ?? 0n) | accessed).low,
     frameShift: FRAME_SHIFT - addressShift,
@@ -370,6 +381,19 @@ export const deriveFormat = (parts: FormatParts): Format => {
     offsetLow: offset.low, offsetHigh: offset.high,
     accessLow: access.low, accessHigh: access.high,
   })
+}
+
+/** Throws RangeError where attributes of tables do not follow from the level as `usualLow` says: hot paths rely on it. */
+const usualOf = (name: string, levels: number, low: Lane, high: Lane): Pick<Format, 'usualLow' | 'usualStep' | 'usualHigh'> => {
+  const usualStep = levels > 2 ? (low[3] as number) - (low[2] as number) : 0
+  const usualLow = levels > 1 ? (low[2] as number) - 2 * usualStep : 0
+  const usualHigh = levels > 1 ? high[2] as number : 0
+  for (let level = 2; level <= levels; level++) {
+    if (low[level] !== usualLow + level * usualStep || high[level] !== usualHigh) {
+      throw new RangeError(`${name}: the attributes of its tables do not follow from the level`)
+    }
+  }
+  return { usualLow, usualStep, usualHigh }
 }
 
 const grantNumbers = ({ invert, read, write, execute, privileged = execute, user }: Grants): Record<keyof Grants, Pair> => ({

@@ -1,6 +1,7 @@
 // One radix page-table algorithm, the formats that it writes, and the walk that hardware makes through them.
 export * from './cached-walk.js'
 export * from './cpu-address-space.js'
+export * from './domain-tables.js'
 export * from './format.js'
 export { isTable, pageShiftOf } from './entries.js'
 export * from './formats/amd-v1.js'

@@ -218,6 +218,10 @@ class RadixPageTable implements PageTable {
     const good = frames > 0 && Number.isSafeInteger(count) && ((low & page.offsetLow) | (high & page.offsetHigh)) === 0
       && first + frames <= this.endFrame && BigInt.asUintN(64, iova) === iova
     if (!good) return 0n
+    if (count === 1 && page.shift === this.format.granuleShift && first < radix.endFrame && radix.unmapOne(low, high)) {
+      gatherAdd(gather, iova, pageSize, pageSize)
+      return pageSize
+    }
     // Beyond the levels at hand there is a hole.
     const removed = radix.unmap(low, high, Math.min(frames, radix.endFrame - first), gather.freed)
     if (removed === 0) return 0n

@@ -4,7 +4,8 @@
 export const FRAME_SHIFT = 12
 /** log2 of the 8-byte entries in a frame. */
 export const FRAME_INDEX_BITS = 9
-/** Frames that one array of words can hold. */
+/** log2 of the bytes that one array of words can hold, and the frames. */
+export const FLAT_SHIFT = 31
 export const FLAT_FRAMES = 1 << 19
 /** Frames per 4 GiB: what one step of the upper half is worth. Literals here: computed ones cost the hot paths 10 %. */
 const FRAMES_HIGH = 0x10_0000

@@ -134,16 +134,34 @@ export class Radix {
    */
   mapOne(low: number, high: number, level: number, leafLow: number, leafHigh: number): boolean {
     const { format, memory, flat } = this
+    if (flat !== undefined) {
+      const at = this.placeOf(flat, low, high, level)
+      if (at < 0) return false
+      if ((((flat[at] as number) & format.presentLow) | ((flat[at + 1] as number) & format.presentHigh)) !== 0) return false
+      memory.storePair(at >>> 10, (at & 1023) >>> 1, leafLow, leafHigh)
+      if (!this.coherent) this.writeBackEntries(at >>> 10, (at & 1023) >>> 1, 1)
+      return true
+    }
     if (this.descend(low, high, level) !== level) return false
     const { frame, index } = this
-    if (flat !== undefined) {
-      const place = (frame << 10) + (index << 1)
-      if ((((flat[place] as number) & format.presentLow) | ((flat[place + 1] as number) & format.presentHigh)) !== 0) return false
-    } else if (!memory.areClear(frame, index, 1, format.presentLow, format.presentHigh)) {
-      return false
-    }
+    if (!memory.areClear(frame, index, 1, format.presentLow, format.presentHigh)) return false
     memory.storePair(frame, index, leafLow, leafHigh)
     if (!this.coherent) this.writeBackEntries(frame, index, 1)
+    return true
+  }
+
+  /** Removes one leaf of the smallest size, if there is one, in memory that is one array; else false, and `unmap` knows what to do. */
+  unmapOne(low: number, high: number): boolean {
+    const { format, memory, flat } = this
+    if (flat === undefined) return false
+    const at = this.placeOf(flat, low, high, 1)
+    if (at < 0) return false
+    const entryLow = flat[at] as number
+    if (((entryLow & format.presentLow) | ((flat[at + 1] as number) & format.presentHigh)) === 0) return false
+    if ((entryLow & format.nextLevelLow) !== 0) return false
+    memory.storePair(at >>> 10, (at & 1023) >>> 1, 0, 0)
+    if (!this.coherent) this.writeBackEntries(at >>> 10, (at & 1023) >>> 1, 1)
+    this.smallestShift = format.granuleShift
     return true
   }
 
@@ -251,9 +269,15 @@ export class Radix {
 
   /** Translates into `physicalLow` and `physicalHigh`; false where nothing is mapped. */
   translate(low: number, high: number): boolean {
-    const { format } = this
-    const at = this.descend(low, high, 1)
-    if (at === 1) this.loadEntry()
+    const { format, flat } = this
+    const place = flat === undefined ? -1 : this.placeOf(flat, low, high, 1)
+    let at = 1
+    if (flat !== undefined && place >= 0) {
+      this.entryLow = flat[place] as number
+      this.entryHigh = flat[place + 1] as number
+    } else if ((at = this.descend(low, high, 1)) === 1) {
+      this.loadEntry()
+    }
     const { entryLow, entryHigh } = this
     if (((entryLow & format.presentLow) | (entryHigh & format.presentHigh)) === 0) return false
     const shift = pageShiftOf(format, at, entryLow, entryHigh)
@@ -383,30 +407,31 @@ export class Radix {
    * looked at, or above it at an entry that is absent or a leaf, then in `entryLow` and `entryHigh`. What is not written as
    * tables are written is no table: all of them are our own.
    * `frame` and `index` are where the entry lies, `mask` is the last index of its table.
-   *
-   * All that maps, unmaps and translates comes through here; it is kept small so that V8 has registers for it.
    */
   private descend(low: number, high: number, level: number): number {
-    const { format, flat, memory, entryMask } = this
-    if (flat !== undefined) return this.descendFlat(flat, low, high, level)
-    const { checkLow, tableLow, shift } = format
+    const { format, memory, entryMask } = this
+    const { checkLow, usualStep, bitsPerLevel } = format
+    let at = this.levels
+    let usual = format.usualLow + Math.imul(at, usualStep)
+    let shift = format.granuleShift + Math.imul(at - 1, bitsPerLevel)
     let frame = this.rootFrame
     let mask = this.rootMask
-    let at = this.levels
-    let index = indexAt(low, high, shift[at] as number, mask)
+    let index = indexAt(low, high, shift, mask)
     while (at > level) {
       memory.loadPair(frame, index)
       const entryLow = memory.low
       const entryHigh = memory.high
-      if (((entryLow ^ (tableLow[at] as number)) & checkLow) !== 0) {
+      if (((entryLow ^ usual) & checkLow) !== 0) {
         this.entryLow = entryLow
         this.entryHigh = entryHigh
         break
       }
       frame = tableAt(heldLow(format, entryLow), heldHigh(format, entryLow, entryHigh))
       mask = entryMask
+      shift -= bitsPerLevel
+      usual -= usualStep
       at--
-      index = indexAt(low, high, shift[at] as number, mask)
+      index = indexAt(low, high, shift, mask)
     }
     this.frame = frame
     this.index = index
@@ -414,32 +439,26 @@ export class Radix {
     return at
   }
 
-  /** The same straight from memory that is one array: twice as fast. */
-  private descendFlat(flat: FlatWords, low: number, high: number, level: number): number {
-    const { entryMask, levels } = this
-    const { checkLow, tableLow, shift, addressLow, addressHigh, frameShift } = this.format
-    let frame = this.rootFrame
-    let mask = this.rootMask
-    let at = levels
-    let index = indexAt(low, high, shift[at] as number, mask)
+  /**
+   * The same in memory that is one array, for what touches a single entry: where in the array the entry of the level lies,
+   * or -1 where the descent ends above. It leaves no trace, and is kept small so that V8 has registers for it.
+   */
+  private placeOf(flat: FlatWords, low: number, high: number, level: number): number {
+    const { format, entryMask } = this
+    const { checkLow, usualStep, addressLow, frameShift, bitsPerLevel } = format
+    let at = this.levels
+    let usual = format.usualLow + Math.imul(at, usualStep)
+    let shift = format.granuleShift + Math.imul(at - 1, bitsPerLevel)
+    let place = (this.rootFrame << 10) + (indexAt(low, high, shift, this.rootMask) << 1)
     while (at > level) {
-      const place = (frame << 10) + (index << 1)
-      const entryLow = flat[place] as number
-      const entryHigh = flat[place + 1] as number
-      if (((entryLow ^ (tableLow[at] as number)) & checkLow) !== 0) {
-        this.entryLow = entryLow
-        this.entryHigh = entryHigh
-        break
-      }
-      frame = ((entryLow & addressLow) >>> frameShift) | ((entryHigh & addressHigh) << (32 - frameShift))
-      mask = entryMask
+      const entry = flat[place] as number
+      if (((entry ^ usual) & checkLow) !== 0) return -1
+      shift -= bitsPerLevel
+      usual -= usualStep
       at--
-      index = indexAt(low, high, shift[at] as number, mask)
+      place = ((entry & addressLow) >>> frameShift << 10) + (indexAt(low, high, shift, entryMask) << 1)
     }
-    this.frame = frame
-    this.index = index
-    this.mask = mask
-    return at
+    return place
   }
 
   /** Loads the entry at which a descent ended. */

@@ -1,8 +1,9 @@
 /*
- * An example of a program that `iommu vectors --check` can ask: a decoder of two VT-d entries in C.
+ * An example of a program that `iommu vectors --check` can ask: a decoder of two VT-d entries in C, and changes of PASID
+ * entries by the one order that is always legal.
  *
  *   cc -O2 -o decoder decoder.c
- *   iommu vectors --vendor vtd --kind decode --check ./decoder
+ *   iommu vectors --vendor vtd --kind decode --kind transition --check ./decoder
  *
  * It reads one JSON object a line and answers each with one line. What it does not know it says it does not support.
  * The scanning below is enough for these lines, whose shape is fixed; a real program would use a JSON library.
@@ -73,11 +74,15 @@ static bool text_of(const char *line, const char *name, char *into, size_t room)
 	return true;
 }
 
-static unsigned words_of(const char *line, uint64_t *words)
+/* The words behind "name":[ up to the bracket that ends them. */
+static unsigned words_of(const char *line, const char *name, uint64_t *words)
 {
 	unsigned count = 0;
-	const char *at = strstr(line, "\"words\":[");
+	char key[64];
+	const char *at;
 
+	snprintf(key, sizeof(key), "\"%s\":[", name);
+	at = strstr(line, key);
 	if (!at)
 		return 0;
 	for (at = strchr(at, '['); at && *at != ']' && count < MOST_WORDS; at++)
@@ -113,6 +118,50 @@ static void answer(const struct entry *entry, const char *id, const uint64_t *wo
 	printf("]}}\n");
 }
 
+#define PASID_WORDS 8
+
+static void store(unsigned index, uint64_t word)
+{
+	printf("{\"do\":\"store\",\"index\":%u,\"words\":[\"0x%016" PRIx64 "\"]},", index, word);
+}
+
+/* PASID-cache and PASID-based IOTLB invalidations of one PASID of the domain that the entry was in. */
+static void invalidate(uint64_t pasid, uint64_t domain)
+{
+	uint64_t cache = UINT64_C(0x7) | UINT64_C(1) << 4 | domain << 16 | pasid << 32;
+	uint64_t iotlb = UINT64_C(0x6) | UINT64_C(2) << 4 | domain << 16 | pasid << 32;
+
+	printf("{\"do\":\"invalidate\",\"commands\":[[\"0x%016" PRIx64 "\",\"0x0\"],[\"0x%016" PRIx64 "\",\"0x0\"]]},", cache, iotlb);
+}
+
+/*
+ * Intel VT-d, PASID entry: P is cleared first, every cache forgets, the rest is written, P comes last. That is never hitless,
+ * unless nothing changes.
+ */
+static void change(const char *line, const char *id)
+{
+	uint64_t from[MOST_WORDS], to[MOST_WORDS];
+	const char *at = strstr(line, "\"pasid\":");
+	bool equal;
+
+	if (words_of(line, "from", from) != PASID_WORDS || words_of(line, "to", to) != PASID_WORDS || !at) {
+		printf("{\"id\":\"%s\",\"unsupported\":true}\n", id);
+		return;
+	}
+	equal = !memcmp(from, to, sizeof(from));
+	printf("{\"id\":\"%s\",\"result\":{\"hitless\":%s,\"steps\":[", id, equal && from[0] & 1 ? "true" : "false");
+	if (!equal && from[0] & 1) {
+		store(0, from[0] & ~UINT64_C(1));
+		invalidate(strtoull(at + strlen("\"pasid\":"), NULL, 10), from[1] & 0xffff);
+	}
+	for (unsigned i = 1; !equal && i < PASID_WORDS; i++)
+		if (from[i] != to[i])
+			store(i, to[i]);
+	if (!equal)
+		store(0, to[0]);
+	printf("{\"do\":\"order\"}]}}\n");
+}
+
 int main(void)
 {
 	static char line[1 << 16];
@@ -128,7 +177,9 @@ int main(void)
 		for (size_t i = 0; i < sizeof(entries) / sizeof(*entries); i++)
 			if (!strcmp(kind, "decode") && !strcmp(name, entries[i].name))
 				found = &entries[i];
-		if (found && words_of(line, words) == found->words)
+		if (!strcmp(kind, "transition") && !strcmp(name, "vtd.pasid"))
+			change(line, id);
+		else if (found && words_of(line, "words", words) == found->words)
 			answer(found, id, words);
 		else
 			printf("{\"id\":\"%s\",\"unsupported\":true}\n", id);

@@ -1,11 +1,18 @@
 // The committed vectors are what layouts, models and outside words say, and they fit their schema.
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import Ajv from 'ajv'
 import { describe, expect, test } from 'vitest'
 import { committed, generate, VENDORS } from '../generate.js'
 
-interface Vector { readonly id: string; readonly confirmedBy: readonly string[] }
+interface Vector {
+  readonly id: string
+  readonly kind: string
+  readonly result: object
+  readonly confirmedBy: readonly string[]
+  readonly unconfirmed: readonly string[]
+}
 interface File { readonly vectors: readonly Vector[] }
 
 const schema = JSON.parse(readFileSync(fileURLToPath(new URL('../../../packages/vectors/schema.json', import.meta.url)), 'utf8')) as object
@@ -21,9 +28,17 @@ describe.each(VENDORS)('vectors: %s', (vendor) => {
     validate(file)
     expect(validate.errors?.slice(0, 3) ?? []).toEqual([])
   })
-  test('are each confirmed by somebody outside', () => {
-    expect(file.vectors.filter(({ confirmedBy }) => confirmedBy.length === 0).map(({ id }) => id)).toEqual([])
+  test('are each confirmed by somebody outside; of transitions, those that nobody confirms say so of every member', () => {
+    const alone = file.vectors.filter(({ confirmedBy }) => confirmedBy.length === 0)
+    expect(alone.filter(({ kind }) => kind !== 'transition').map(({ id }) => id)).toEqual([])
+    for (const { result, unconfirmed } of alone) expect(new Set(unconfirmed)).toEqual(new Set(Object.keys(result)))
     expect(file.vectors.length).toBeGreaterThan(100)
+  })
+  test('are of every kind', () => {
+    expect(new Set(file.vectors.map(({ kind }) => kind))).toEqual(new Set(['decode', 'encode', 'walk', 'transition', 'line']))
+  })
+  test('are small as they are packed', () => {
+    expect(gzipSync(committed(vendor)).length).toBeLessThan(64 * 1024)
   })
 })
 

@@ -54,11 +54,8 @@ export const createPair = <Plan extends Plans>(subject: Subject<Plan>, qemu: Qem
 }
 
 /** Where nothing of the platform answers, a DMA that was let through comes to nothing, and nobody records it. */
-const onPlatform = (answer: Answer, board: Board): Answer => {
-  const { where } = answer
-  const lands = where === 'blocked' || board.ram.some(({ start, bytes }) => where >= start && where < start + bytes)
-  return lands ? answer : { ...answer, where: 'blocked' }
-}
+export const onPlatform = (where: Answer['where'], { ram }: Board): Answer['where'] =>
+  (where !== 'blocked' && ram.some(({ start, bytes }) => where >= start && where < start + bytes) ? where : 'blocked')
 
 export const applies = ({ series }: { readonly series?: readonly string[] }, to: string): boolean => series === undefined || series.includes(to)
 
@@ -96,7 +93,7 @@ const compareProbe = <Plan extends Plans>(
     if (answerLine(next.answer) !== answerLine(seen.answer)) deviating.push(deviation.id)
     seen = next
   }
-  const expected = onPlatform(seen.answer, board)
+  const expected: Answer = { ...seen.answer, where: onPlatform(seen.answer.where, board) }
   const found = ask(machine, board, probe)
   const leaf = said.answer.where !== 'blocked' || said.steps.at(-1)?.note.endsWith('leaf') === true
   const result = { leaf, model: said.answer, qemu: found, deviations: deviating }

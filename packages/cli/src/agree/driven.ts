@@ -2,8 +2,11 @@
 // to the same place. What is recorded of blocked DMA is compared elsewhere, where every state is known as a plan.
 import { createGather, errorCode } from '@iommu/core'
 import type { Domain, IommuOps, PagingDomain } from '@iommu/core'
+import { frameAddress, frameOf } from '@iommu/hardware'
 import type { Machine, TestMachine } from '@iommu/hardware'
-import type { Qemu } from '@iommu/machine-qemu'
+import type { Board, Qemu, QemuMachine } from '@iommu/machine-qemu'
+import { onPlatform } from './compare.js'
+import { createPlaces } from './places.js'
 import { createRandom } from './random.js'
 import type { Random } from './random.js'
 import { ask } from './subject.js'
@@ -11,16 +14,29 @@ import type { Probe, Subject } from './subject.js'
 
 /** A driver, and the device that its domains are set on. */
 export interface DriverSubject {
-  createDriver(machine: Machine): IommuOps
+  /** A driver on a machine. `qemu` is the board that it is compared with, whose firmware may say more. */
+  createDriver(machine: Machine, qemu: QemuMachine): IommuOps
   readonly source: number
   /** Why identity is left out, where QEMU does not leave it again as it should; absent: it is tried. */
   readonly withoutIdentity?: string
+  /** Why a domain is attached before the first call, where QEMU does not block a device that had none; absent: none is. */
+  readonly attachedFirst?: string
+}
+
+/** A device address, counted in gibibytes, large pages and small pages, whose sizes a format has. */
+interface Spot {
+  readonly high: number
+  readonly large: number
+  readonly small: number
 }
 
 /** One call, as data: both sides get the same. */
 type Call =
-  | { readonly do: 'map'; readonly domain: number; readonly iova: bigint; readonly physical: bigint; readonly large: boolean; readonly count: number; readonly write: boolean }
-  | { readonly do: 'unmap'; readonly domain: number; readonly iova: bigint; readonly count: number }
+  | {
+    readonly do: 'map'; readonly domain: number; readonly at: Spot; readonly page: number; readonly large: boolean
+    readonly count: number; readonly write: boolean
+  }
+  | { readonly do: 'unmap'; readonly domain: number; readonly at: Spot; readonly count: number }
   | { readonly do: 'attach'; readonly domain: number | 'blocked' | 'identity' }
 
 export interface DrivenResult {
@@ -33,11 +49,10 @@ export interface DrivenResult {
 const DOMAINS = 2
 const CALLS = 14
 const PROBES = 10
-const PAGE = 0x1000n
 const LARGE = 0x20_0000n
-const DATA = 0x10_0000n
+const GIB = 1n << 30n
 
-const iovaOf = (random: Random): bigint => (BigInt(random.pick([0, 1, 5])) << 30n) + BigInt(random.below(4)) * LARGE + BigInt(random.below(16)) * PAGE
+const spotOf = (random: Random): Spot => ({ high: random.pick([0, 1, 5]), large: random.below(4), small: random.below(16) })
 
 const callOf = (random: Random, identity: boolean): Call => {
   const domain = random.below(DOMAINS)
@@ -45,42 +60,74 @@ const callOf = (random: Random, identity: boolean): Call => {
   switch (kind) {
     case 'map': {
       const large = random.chance(25)
-      const iova = iovaOf(random)
+      const at = spotOf(random)
       return {
         do: 'map', domain, large, count: large ? 1 : 1 + random.below(6), write: random.chance(75),
-        iova: large ? iova & ~(LARGE - 1n) : iova,
-        physical: large ? LARGE * BigInt(1 + random.below(4)) : DATA + BigInt(random.below(0x400)) * PAGE,
+        at: large ? { ...at, small: 0 } : at, page: random.below(large ? 4 : 0x80),
       }
     }
-    case 'unmap': return { do: 'unmap', domain, iova: iovaOf(random), count: 1 + random.below(6) }
+    case 'unmap': return { do: 'unmap', domain, at: spotOf(random), count: 1 + random.below(6) }
     case 'attach': return { do: 'attach', domain: random.weighted<number | 'blocked' | 'identity'>([[5, domain], [2, 'blocked'], [identity ? 2 : 0, 'identity']]) }
     default: return kind satisfies never
   }
 }
 
+/** The smallest page, and the smallest large one, of 2 MiB or more. */
+interface Sizes {
+  readonly small: bigint
+  readonly large: bigint
+}
+
+const sizesOf = ({ pageSizes }: PagingDomain): Sizes => {
+  const above = pageSizes & ~(LARGE - 1n)
+  const small = pageSizes & -pageSizes
+  return { small, large: above === 0n ? small : above & -above }
+}
+
+const addressOf = ({ high, large, small }: Spot, sizes: Sizes): bigint =>
+  BigInt(high) * GIB + BigInt(large) * sizes.large + BigInt(small) * sizes.small
+
+/** What the calls came to, and the page sizes of the domains. */
+interface Played {
+  readonly said: readonly string[]
+  readonly sizes: Sizes
+}
+
 /** Plays the calls on a fresh driver, and says what each came to. */
-const play = ({ createDriver, source }: DriverSubject, machine: Machine, calls: readonly Call[], format: number): string[] => {
-  const driver = createDriver(machine)
+const play = (
+  { createDriver, source, attachedFirst }: DriverSubject, machine: Machine, qemu: QemuMachine, { data: { start } }: Board,
+  calls: readonly Call[], format: number,
+): Played => {
+  const driver = createDriver(machine, qemu)
   const device = { name: 'device', requesterId: source }
   driver.probeDevice(device)
   driver.probeFinalize?.(device)
   const { formats } = driver.manifest
   const name = formats[format % formats.length] as string
   const domains = Array.from({ length: DOMAINS }, () => driver.domainAllocPaging?.(device, { format: name }) as PagingDomain)
+  const sizes = sizesOf(domains[0] as PagingDomain)
+  // Large pages lie above all memory that is in use, and are aligned to their size as memory is.
+  const above = (start & ~(GIB - 1n)) + GIB
   let old: Domain | undefined
-  return calls.map((call): string => {
+  if (attachedFirst !== undefined) {
+    old = domains[0]
+    old?.attachDev?.(device, undefined)
+  }
+  const said = calls.map((call): string => {
     switch (call.do) {
       case 'map': {
         const domain = domains[call.domain] as PagingDomain
-        const size = call.large && (domain.pageSizes & LARGE) !== 0n ? LARGE : PAGE
-        const { mapped, error } = domain.mapPages(call.iova, call.physical, size, call.count, { read: true, write: call.write })
-        domain.iotlbSyncMap?.(call.iova, mapped)
+        const physical = call.large ? above + BigInt(call.page) * sizes.large : start + BigInt(call.page) * sizes.small
+        const iova = addressOf(call.at, sizes)
+        const size = call.large ? sizes.large : sizes.small
+        const { mapped, error } = domain.mapPages(iova, physical, size, call.count, { read: true, write: call.write })
+        if (mapped > 0n) domain.iotlbSyncMap?.(iova, mapped)
         return `map ${mapped} ${errorCode(error) ?? ''}`
       }
       case 'unmap': {
         const domain = domains[call.domain] as PagingDomain
         const gather = createGather()
-        const removed = domain.unmapPages(call.iova, PAGE, call.count, gather)
+        const removed = domain.unmapPages(addressOf(call.at, sizes), sizes.small, call.count, gather)
         domain.iotlbSync?.(gather)
         return `unmap ${removed}`
       }
@@ -93,6 +140,7 @@ const play = ({ createDriver, source }: DriverSubject, machine: Machine, calls: 
       default: return call satisfies never
     }
   })
+  return { said, sizes }
 }
 
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`
@@ -109,7 +157,7 @@ const firstDifference = (one: TestMachine, other: TestMachine, first: number, en
       one.memory.loadPair(frame, index)
       other.memory.loadPair(frame, index)
       if (one.memory.low === other.memory.low && one.memory.high === other.memory.high) continue
-      const address = BigInt(frame) * PAGE + BigInt(index * 8)
+      const address = frameAddress(frame) + BigInt(index * 8)
       return { words, at: `the word at ${hex(address)} is ${hex(one.memory.load64(address))} on the model and ${hex(other.memory.load64(address))} on QEMU` }
     }
   }
@@ -120,22 +168,27 @@ export const compareDriven = <Plan extends { readonly class: string }>(
   { target, board, createModel, driven }: Subject<Plan>, qemu: Qemu, rounds: number, seed: number,
 ): DrivenResult => {
   const random = createRandom(seed, `${target} driven`)
-  const first = Number(board.tables.start / PAGE)
+  const first = frameOf(board.tables.start)
+  const places = createPlaces(board)
   let [words, probes] = [0, 0]
   for (let round = 0; round < rounds; round++) {
     const machine = qemu.machine()
     const model = createModel(machine)
     const calls = Array.from({ length: CALLS }, () => callOf(random, driven.withoutIdentity === undefined))
     const format = random.below(8)
-    const [said, found] = [play(driven, model, calls, format), play(driven, machine, calls, format)]
+    const { said, sizes } = play(driven, model, machine, board, calls, format)
+    const { said: found } = play(driven, machine, machine, board, calls, format)
     const wrong = (what: string): DrivenResult => ({ rounds: round + 1, words, probes, wrong: `${what}, after ${calls.map(text).join(' ')}` })
     if (text(said) !== text(found)) return wrong(`the driver answers ${text(said)} on the model and ${text(found)} on QEMU`)
     const difference = firstDifference(model, machine, first, first + 256)
     words += difference.words
     if (difference.at !== undefined) return wrong(difference.at)
+    // What passes must meet neither devices nor the tables themselves.
+    const through = calls.findLast((call) => call.do === 'attach')?.domain === 'identity'
     for (let count = 0; count < PROBES; count++) {
-      const probe: Probe = { source: driven.source, address: iovaOf(random) + BigInt(random.below(512) * 8), access: random.pick(['read', 'write'] as const) }
-      const [expected, answer] = [ask(model, board, probe).where, ask(machine, board, probe).where]
+      const address = through ? places.address(random) : addressOf(spotOf(random), sizes) + BigInt(random.below(512) * 8)
+      const probe: Probe = { source: driven.source, address, access: random.pick(['read', 'write'] as const) }
+      const [expected, answer] = [onPlatform(ask(model, board, probe).where, board), ask(machine, board, probe).where]
       probes++
       if (expected !== answer) return wrong(`a ${probe.access} of ${hex(probe.address)} meets ${text(expected)} on the model and ${text(answer)} on QEMU`)
     }

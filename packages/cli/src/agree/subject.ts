@@ -22,6 +22,9 @@ export interface Loadable extends Memory {
   load(address: bigint, bytes: Uint8Array): void
 }
 
+/** What a state is installed on: a model, or QEMU. */
+export type Target = Machine & { readonly memory: Loadable }
+
 export interface Model extends TestMachine {
   readonly memory: PhysicalMemory
 }
@@ -73,11 +76,22 @@ export interface StaleCase<Plan> {
   readonly commands: readonly (readonly bigint[])[]
 }
 
+/** Cases of stale caches in which QEMU gives the old answer, and hardware must not. */
+export interface StaleDeviation {
+  readonly id: string
+  readonly says: string
+  /** Series that deviate so; all where absent. */
+  readonly series?: readonly string[]
+  /** Whether cases of this name are such. In all of them QEMU's answer is the old one. */
+  readonly cases: (name: string) => boolean
+}
+
 /** How caches are tried: what QEMU answers must be among what hardware may answer. */
 export interface StaleSubject<Plan> {
   generate(random: Random): StaleCase<Plan>
-  submit(machine: Machine & { readonly memory: Loadable }, plan: Plan, commands: readonly (readonly bigint[])[]): void
+  submit(machine: Target, plan: Plan, commands: readonly (readonly bigint[])[]): void
   createAdversary(model: Model): Adversary
+  readonly deviations: readonly StaleDeviation[]
 }
 
 /** `Plan` describes a state as data: it can be printed, made smaller, and turned into the words of tables. */
@@ -85,6 +99,10 @@ export interface Subject<Plan extends { readonly class: string }> {
   /** "vtd-legacy" */
   readonly target: string
   readonly board: Board
+  /** Requester ids of the devices that do the DMA. */
+  readonly sources: readonly number[]
+  /** Why a series of QEMU ("7.2") is not compared although it has the board; undefined where it is. */
+  readonly unless?: (series: string) => string | undefined
   /** A model of what this QEMU's registers say that it is, with its memory laid out as QEMU's is. */
   createModel(qemu: QemuMachine): Model
   /** The state of a turn; turns run from 0, and classes take theirs in proportion. */
@@ -92,7 +110,7 @@ export interface Subject<Plan extends { readonly class: string }> {
   /** Probes that make sense in a state. */
   probes(random: Random, plan: Plan): readonly Probe[]
   /** Brings a machine into a state, whatever it was in; nothing is left in its caches. The same calls on both. */
-  install(machine: Machine & { readonly memory: Loadable }, plan: Plan): void
+  install(machine: Target, plan: Plan): void
   /** Smaller plans that may show the same, the most promising first. */
   smaller(plan: Plan): Iterable<Plan>
   /** One line per thing that a plan says. */

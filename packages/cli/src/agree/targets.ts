@@ -5,7 +5,8 @@ import { applies, compare, createPair, reproduces } from './compare.js'
 import { compareDriven } from './driven.js'
 import type { DrivenResult } from './driven.js'
 import { compareStale } from './stale.js'
-import { SOURCES } from './vtd/generate.js'
+import { amdSubject } from './amd/subject.js'
+import { armSubjects } from './arm/subject.js'
 import { vtdSubjects } from './vtd/subject.js'
 import { answerLine } from './subject.js'
 import type { Subject } from './subject.js'
@@ -48,7 +49,9 @@ export interface Stale {
   readonly cases: number
   /** How often QEMU still gave the old answer, and how often the new one. */
   readonly kinds: readonly { readonly name: string; readonly old: number; readonly fresh: number }[]
-  /** An answer that no hardware may give. */
+  /** Cases in which QEMU keeps what hardware must not, by the listed deviation. */
+  readonly listed: readonly { readonly id: string; readonly says: string; readonly count: number }[]
+  /** An answer that no hardware may give, or that is not as listed. */
   readonly wrong?: { readonly name: string; readonly state: readonly string[]; readonly found: string; readonly allowed: readonly string[] }
 }
 
@@ -95,12 +98,14 @@ const hex = (value: number | bigint): string => `0x${value.toString(16)}`
 
 const whereText = (where: bigint | 'blocked'): string => (where === 'blocked' ? where : hex(where))
 
-const target = <Plan extends { readonly class: string }>(subject: Subject<Plan>, devices: readonly number[]): Target => ({
+const target = <Plan extends { readonly class: string }>(subject: Subject<Plan>): Target => ({
   name: subject.target,
   run({ installation, probes, seed, progress }) {
+    const why = subject.unless?.(installation.series)
+    if (why !== undefined) return { target: subject.target, unavailable: why }
     let qemu
     try {
-      qemu = startQemu({ board: subject.board, installation, devices })
+      qemu = startQemu({ board: subject.board, installation, devices: subject.sources })
     } catch (error) {
       if (error instanceof QemuError) return { target: subject.target, unavailable: error.message }
       throw error
@@ -138,6 +143,10 @@ const target = <Plan extends { readonly class: string }>(subject: Subject<Plan>,
         stale: {
           cases: stale.cases,
           kinds: [...stale.kinds].map(([name, each]) => ({ name, ...each })).sort((a, b) => a.name.localeCompare(b.name)),
+          listed: subject.stale.deviations.flatMap(({ id, says }) => {
+            const count = stale.deviations.get(id)
+            return count === undefined ? [] : [{ id, says, count }]
+          }),
           ...(stale.wrong === undefined ? {} : {
             wrong: { ...stale.wrong, found: whereText(stale.wrong.found), allowed: stale.wrong.allowed.map(whereText) },
           }),
@@ -159,4 +168,4 @@ const target = <Plan extends { readonly class: string }>(subject: Subject<Plan>,
   },
 })
 
-export const targets: readonly Target[] = vtdSubjects.map((each) => target(each, SOURCES))
+export const targets: readonly Target[] = [...vtdSubjects.map(target), target(amdSubject), ...armSubjects.map(target)]

@@ -1,10 +1,11 @@
 // Drivers on QEMU: backends whose machines are emulated boards.
 import { createAmdVi } from '@iommu/driver-amd-vi'
+import { driverOver as armOver } from '@iommu/driver-arm-smmuv3/backends'
 import { driverOver as intelOver } from '@iommu/driver-intel-vtd/backends'
 import type { Backend } from '@iommu/conformance'
 import type { IommuOps } from '@iommu/core'
 import {
-  amdCapabilityHeader, amdVi, boardLack, startQemu, unavailable, vtdFirstStage, vtdFirstStageCaching, vtdLegacy, vtdLegacyCaching,
+  amdCapabilityHeader, amdVi, boardLack, smmuv3, startQemu, unavailable, vtdFirstStage, vtdFirstStageCaching, vtdLegacy, vtdLegacyCaching,
   vtdSecondStage, vtdSecondStageCaching, withoutGuestTables,
 } from '@iommu/machine-qemu'
 import type { Board, Installation, Qemu, QemuMachine } from '@iommu/machine-qemu'
@@ -43,7 +44,8 @@ const createPool = (board: Board, installation: Installation): { next(): ReturnT
 }
 
 /** What of a backend depends on the driver. */
-type DriverSide = Pick<Backend, 'name' | 'physicalBits' | 'exempt' | 'createDriver' | 'idsInUse'>
+type DriverSide = Pick<Backend,
+  'name' | 'physicalBits' | 'physicalBase' | 'mapped' | 'unmapped' | 'base' | 'exempt' | 'createDriver' | 'idsInUse'>
 
 interface Kind {
   readonly board: Board
@@ -52,7 +54,10 @@ interface Kind {
 
 const PC_INTERRUPTS = { start: 0xfee0_0000n, end: 0xfeef_ffffn }
 
-const idsInUse = (ops: IommuOps): number => ('domainIdsInUse' in ops ? (ops.domainIdsInUse as () => number)() : 0)
+const idsInUse = (ops: IommuOps): number => {
+  const count = 'domainIdsInUse' in ops ? ops.domainIdsInUse : 'idsInUse' in ops ? ops.idsInUse : undefined
+  return typeof count === 'function' ? count.call(ops) as number : 0
+}
 
 const intel: DriverSide = {
   name: 'driver-intel-vtd',
@@ -78,6 +83,21 @@ const amd: DriverSide = {
   idsInUse,
 }
 
+/** virt's RAM begins at 1 GiB: what identity lets through, and what is mapped, lies above. Below are devices. */
+const VIRT_RAM = 0x4000_0000n
+
+const arm: DriverSide = {
+  name: 'driver-arm-smmuv3',
+  physicalBits: 44,
+  physicalBase: VIRT_RAM,
+  mapped: [VIRT_RAM + 0x10_0000n, 2n * VIRT_RAM],
+  unmapped: VIRT_RAM + 0x20_0000n,
+  base: 3n * VIRT_RAM,
+  exempt: { start: 0n, end: VIRT_RAM - 1n },
+  createDriver: (machines, { warn }) => armOver(machines, warn),
+  idsInUse,
+}
+
 const sides: Readonly<Record<string, { readonly side: DriverSide; readonly kinds: readonly Kind[] }>> = {
   'driver-intel-vtd': {
     side: intel,
@@ -91,6 +111,7 @@ const sides: Readonly<Record<string, { readonly side: DriverSide; readonly kinds
     ],
   },
   'driver-amd-vi': { side: amd, kinds: [{ board: amdVi, says: 'host tables' }] },
+  'driver-arm-smmuv3': { side: arm, kinds: [{ board: smmuv3, says: 'every stage that it has' }] },
 }
 
 /** Drivers that have a board. */

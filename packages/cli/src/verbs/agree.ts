@@ -62,8 +62,9 @@ const report = (result: TargetResult, io: Io): string[] => {
     ...line(`  driver      ${driven.rounds} rounds of calls: ${count(driven.words)} table words, ${driven.probes} probes`),
     ...(driven.wrong === undefined ? [] : line(`  ${paint('wrong', 'different')}   ${driven.wrong}`)),
     ...stale.kinds.flatMap(({ name, old, fresh }) => line(paint('note', `  caches      ${name}: the old answer ${old} times, the new one ${fresh}`))),
+    ...stale.listed.flatMap(({ id, says, count: times }) => line(paint('note', `  caches      ${times} by ${id}: ${says}`))),
     ...(stale.wrong === undefined ? [] : [
-      `  ${paint('wrong', 'not allowed')} ${stale.wrong.name}: QEMU says ${stale.wrong.found}, and hardware may only say ${stale.wrong.allowed.join(' or ')}`,
+      `  ${paint('wrong', 'not allowed')} ${stale.wrong.name}: QEMU says ${stale.wrong.found}, and expected is ${stale.wrong.allowed.join(' or ')}`,
       ...stale.wrong.state.flatMap((each) => line(`    ${each}`)),
     ]),
     ...(difference === undefined ? [] : [

@@ -1,6 +1,8 @@
 // classify: what every detach_dev of 2022 did to DMA, and what a blocked domain of a driver's own saves.
 import { createCore } from '@iommu/core'
-import { bitsOf, classify, compareOwnership, REQUESTERS, subjects } from '@iommu/driver-legacy-nodefault/history'
+import {
+  bitsOf, classifiedRows, classify, compareOwnership, EFFECTS, heldSaid, REQUESTERS, subjects, tallySaid, todaySaid,
+} from '@iommu/driver-legacy-nodefault/history'
 import type { Bits, Claimed, Classification, Effect, OwnershipRow, Subject } from '@iommu/driver-legacy-nodefault/history'
 import { nearest } from '@iommu/inspect'
 import { readArguments } from '../arguments.js'
@@ -32,8 +34,6 @@ Drivers by name are told in full.
                that are here (iommu drivers), or of those named
 `
 
-const EFFECTS: readonly Effect[] = ['blocked', 'identity', 'none', 'platform', 'mixed']
-
 const chosenSubjects = (names: readonly string[]): readonly Subject[] => names.length === 0 ? subjects : names.map((name) => {
   const found = subjects.find(({ driver }) => driver === name)
   if (found !== undefined) return found
@@ -41,31 +41,12 @@ const chosenSubjects = (names: readonly string[]): readonly Subject[] => names.l
   throw new UsageError(`there is no driver "${name}" in the thread${near === undefined ? '' : `; did you mean ${near}?`}`)
 })
 
-const held = ({ guessHeld }: Classification): string => (guessHeld === null ? '-' : guessHeld ? 'yes' : 'no')
-
-/** Today's static domains, each with what it was found to do where that is not its name. */
-const todayOf = ({ linux73: { detach, blocked, identity } }: Classification): string => {
-  const spell = (name: 'blocked' | 'identity', effect: Effect | undefined): string[] =>
-    (effect === undefined ? [] : [effect === name ? name : `${name} (does: ${effect})`])
-  const domains = [...spell('blocked', blocked), ...spell('identity', identity)]
-  return domains.length > 0 ? domains.join(', ') : detach === 'platform' ? 'platform' : 'nothing'
-}
-
 const COLUMNS = [13, 10, 6] as const
 
 const row = (cells: readonly string[], columns: number): string[] => {
   const start = COLUMNS.map((width, index) => (cells[index] ?? '').padEnd(width)).join('')
   const hanging = 2 + COLUMNS.reduce((sum, width) => sum + width, 0)
   return wrap(`  ${start}${cells[COLUMNS.length] ?? ''}`.trimEnd(), columns, hanging)
-}
-
-const count = (all: readonly Classification[], effect: Effect): number => all.filter((each) => each.effect === effect).length
-
-const tally = (all: readonly Classification[]): string => {
-  const thread = all.filter(({ list }) => list !== 'not in the thread')
-  const guesses = thread.filter(({ guessHeld }) => guessHeld !== null)
-  return `Of the thread's ${thread.length}: ${EFFECTS.filter((effect) => count(thread, effect) > 0).map((effect) => `${effect} ${count(thread, effect)}`).join(', ')}. `
-    + `Of ${guesses.length} guesses ${guesses.filter(({ guessHeld }) => guessHeld === true).length} held.`
 }
 
 const table = (all: readonly Classification[], io: Io): string[] => {
@@ -77,33 +58,19 @@ const table = (all: readonly Classification[], io: Io): string[] => {
     ...lists.flatMap((list) => [
       paint('name', list),
       ...all.filter((each) => each.list === list)
-        .flatMap((each) => row([each.driver, each.effect, held(each), `${each.guess2022 ?? 'no guess'}; ${todayOf(each)}`], io.columns)),
+        .flatMap((each) => row([each.driver, each.effect, heldSaid(each), `${each.guess2022 ?? 'no guess'}; ${todaySaid(each)}`], io.columns)),
     ]),
     '',
-    ...wrap(tally(all), io.columns, 0),
+    ...wrap(tallySaid(all), io.columns, 0),
     ...(hazards.length === 0 ? [] : ['', paint('name', 'hazards of order, shown by the same models'),
       ...hazards.flatMap(([driver, title]) => wrap(`  ${driver}: ${title}`, io.columns, 4))]),
   ]
 }
 
-const inFull = (each: Classification, bits: Bits | undefined, io: Io): string[] => {
-  const paint = painter(io)
-  const line = (label: string, text: string): string[] => wrap(`  ${label.padEnd(10)}${text}`, io.columns, 12)
-  const { linux73 } = each
-  return [
-    `${paint('name', each.driver)} · ${each.effect}`,
-    ...line('body', each.body),
-    ...line('seen', each.evidence),
-    ...line('guess', each.guess2022 === null ? 'none' : `${each.guess2022}${each.guessHeld === null ? '' : each.guessHeld ? ': it held' : ': it did not hold'}`),
-    ...line('7.3.4', `detach is ${linux73.detach}; ${todayOf(each)}${linux73.release === undefined ? '' : `; release ${linux73.release}`}${linux73.default === undefined ? '' : `; default ${linux73.default}`}`),
-    ...each.hazards.flatMap(({ title, shown, cured }) =>
-      line('hazard', `${title}: ${shown ? 'shown' : 'not shown'}${cured ? ', and gone with the right steps' : ', and still there with the right steps'}`)),
-    ...(bits === undefined ? [] : line('bits', `${bits.written} written, ${bits.decisive.length} decide alone${
-      bits.decisive.slice(0, 4).map(({ where, bit, field, otherwise }) => `; ${where} bit ${bit}${field === undefined ? '' : ` (${field})`}: otherwise ${otherwise}`).join('')}`)),
-    ...line('source', each.source),
-    ...(each.inferred === undefined ? [] : line('inferred', each.inferred)),
-  ]
-}
+const inFull = (each: Classification, bits: Bits | undefined, io: Io): string[] => [
+  `${painter(io)('name', each.driver)} · ${each.effect}`,
+  ...classifiedRows(each, bits).flatMap(([label, text]) => wrap(`  ${label.padEnd(10)}${text}`, io.columns, 12)),
+]
 
 const COSTS = ['pages', 'ids', 'stores', 'registers', 'commands', 'flushes'] as const
 

@@ -1,11 +1,11 @@
 // conform: the suite on drivers, its mutants, and reports put together.
-import { readFileSync } from 'node:fs'
 import {
-  allStatements, deviationReport, groupOf, mergeReports, renderDeviations, renderJunit, renderMutants, renderTap, renderText,
+  allStatements, deviationReport, groupOf, WALK, mergeReports, renderDeviations, renderJunit, renderMutants, renderTap, renderText,
 } from '@iommu/conformance'
 import type { MutantResult, Report, Role } from '@iommu/conformance'
-import { InputError } from '@iommu/inspect'
 import { readArguments } from '../arguments.js'
+import { mergeFiles } from '../conform-reports.js'
+import type { Shard } from '../conform-reports.js'
 import { listTasks, profilesOf } from '../conform-tasks.js'
 import type { Outcome, Task } from '../conform-tasks.js'
 import { driverNames } from '../driver-modules.js'
@@ -14,9 +14,12 @@ import type { Io, Verb } from '../io.js'
 import { painter } from '../text.js'
 import { runTasks } from '../threads.js'
 
+const SEED = 1
+const WALKS = 12
+
 const usage = `
-iommu conform [driver ...] [--only ID|GROUP ...] [--shard i/n]
-              [--reporter text|junit|tap] [--json]
+iommu conform [driver ...] [--only ID|GROUP ...] [--seed S] [--walks N]
+              [--shard i/n] [--reporter text|junit|tap] [--json]
 iommu conform [driver ...] --mutants [--shard i/n] [--json]
 iommu conform [driver ...] --profile NAME [--reporter ...] [--json]
 iommu conform --merge a.json b.json ... [--reporter ...] [--json]
@@ -32,8 +35,12 @@ a module that exports "backends"; all drivers that are here where none is named.
               linux-7.3: each deviation must break just what it claims
   --machine   model, or qemu: on QEMU's emulated IOMMUs (--qemu SERIES chooses one);
               what it has no door for is unavailable, with the reason
+  --seed      of the random walks over the whole API; ${SEED} where absent. A walk
+              that fails is made short, and is walked again with its seed
+  --walks     how many on each kind of hardware; ${WALKS} where absent
   --shard     part i of n of the work, the same way every time
-  --merge     puts --json reports together, of shards or of machines
+  --merge     puts --json reports together, of shards or of machines: of shards
+              all must be there, and nothing may be there twice
 
 Exit: 0 all passed, 1 a statement failed, a mutant was not caught, or a
 deviation does not break just what it claims, 3 there is no QEMU.
@@ -51,42 +58,36 @@ const readReporter = (name: string): Reporter => {
 }
 
 const readOnly = (only: readonly string[]): string[] => {
+  const ids = [...allStatements.map(({ id }) => id), WALK]
   for (const each of only) {
-    const known = allStatements.some(({ id }) => id === each.toUpperCase() || groupOf(id) === each.toUpperCase())
-    if (!known) throw new UsageError(`there is no statement or group "${each}"; groups are ${[...new Set(allStatements.map(({ id }) => groupOf(id)))].join(', ')}`)
+    const known = ids.some((id) => id === each.toUpperCase() || groupOf(id) === each.toUpperCase())
+    if (!known) throw new UsageError(`there is no statement or group "${each}"; groups are ${[...new Set(ids.map(groupOf))].join(', ')}`)
   }
   return only.map((each) => each.toUpperCase())
 }
 
-/** Which tasks are in a shard: every n-th, from the i-th on. */
-const readShard = (shard: string | undefined): ((task: unknown, index: number) => boolean) => {
-  if (shard === undefined) return () => true
+/** Part i of n, counted from 1; the whole where none is named. */
+const readShard = (shard: string | undefined): Omit<Shard, 'tasks'> | undefined => {
+  if (shard === undefined) return undefined
   const [, part, parts] = (/^(\d+)\/(\d+)$/.exec(shard) ?? []).map(Number)
   if (part === undefined || parts === undefined || part < 1 || part > parts) {
     throw new UsageError(`--shard ${shard}: expected i/n with 1 <= i <= n`)
   }
-  return (_task, index) => index % parts === part - 1
+  return { part, parts }
 }
 
-const readReport = (file: string): Report => {
-  let value: Partial<Report> & { readonly schema?: unknown }
-  try {
-    value = JSON.parse(readFileSync(file, 'utf8')) as typeof value
-  } catch (error) {
-    const { code, message } = error as { code?: string; message: string }
-    throw new InputError({ file, place: 'file', expected: 'a report of iommu conform --json', found: code === 'ENOENT' ? 'no such file' : message })
-  }
-  if (value.schema !== 'iommu.conform/1' || value.totals === undefined || !Array.isArray(value.results)) {
-    throw new InputError({ file, place: 'schema', expected: 'iommu.conform/1', found: JSON.stringify(value.schema ?? null) })
-  }
-  const { totals, results, notes = [] } = value
-  // Reports of an older suite have counted less.
-  return { totals: { ...mergeReports([]).totals, ...totals }, results, notes }
+const readNumber = (name: string, text: string | undefined, otherwise: number): number => {
+  const value = Number(text ?? otherwise)
+  if (!/^\d+$/.test(text ?? '0') || value > 0xffff_ffff) throw new UsageError(`--${name} ${text ?? ''}: expected a whole number`)
+  return value
 }
 
-const print = (report: Report, json: boolean, reporter: Reporter, io: Io, render = renderText): number => {
+const print = (
+  report: Report, { json, reporter, shard }: { readonly json: boolean; readonly reporter: Reporter; readonly shard?: Shard | undefined },
+  io: Io, render = renderText,
+): number => {
   const paint = painter(io)
-  if (json) printJson(io, { schema: 'iommu.conform/1', ...report })
+  if (json) printJson(io, { schema: 'iommu.conform/1', ...(shard === undefined ? {} : { shard }), ...report })
   else if (reporter === 'junit') io.stdout(renderJunit(report))
   else if (reporter === 'tap') io.stdout(renderTap(report))
   else io.stdout(render(report, (role, text) => paint(ROLES[role], text)))
@@ -145,6 +146,8 @@ export const verb: Verb = {
       mutants: { type: 'boolean' },
       merge: { type: 'boolean' },
       shard: { type: 'string' },
+      seed: { type: 'string' },
+      walks: { type: 'string' },
       reporter: { type: 'string' },
       machine: { type: 'string' },
       qemu: { type: 'string' },
@@ -157,32 +160,35 @@ export const verb: Verb = {
     if (machine !== 'model' && machine !== 'qemu') throw new UsageError(`there is no machine "${machine}"; there are model, qemu`)
     if (values.merge === true) {
       if (positionals.length === 0) throw new UsageError('--merge needs reports')
-      return print(mergeReports(positionals.map(readReport)), json, reporter, io)
+      return print(mergeFiles(positionals), { json, reporter }, io)
     }
-    const inShard = readShard(values.shard)
+    const part = readShard(values.shard)
+    const walks = { seed: readNumber('seed', values.seed, SEED), count: readNumber('walks', values.walks, WALKS) }
     const profile = values.profile === undefined || values.profile === 'strict' ? undefined : values.profile
     const kind = values.mutants === true || profile !== undefined ? 'mutant' : 'suite'
     const only = readOnly(values.only ?? [])
     if (machine === 'qemu') {
       if (kind === 'mutant') throw new UsageError('--mutants and --profile run on the model')
-      return print(await onQemu(positionals, values.qemu, only, io), json, reporter, io)
+      return print(await onQemu(positionals, values.qemu, only, io), { json, reporter }, io)
     }
     const drivers = positionals.length === 0 ? driverNames : positionals
     const tasks: Task[] = []
-    for (const driver of drivers) tasks.push(...await listTasks(kind, driver, { only, ...(profile === undefined ? {} : { profile }) }))
+    for (const driver of drivers) tasks.push(...await listTasks(kind, driver, { only, walks, ...(profile === undefined ? {} : { profile }) }))
     if (profile !== undefined && tasks.length === 0) {
       const known = new Set(['strict', ...(await Promise.all(drivers.map(profilesOf))).flat()])
       throw new UsageError(`there is no profile "${profile}" of ${drivers.join(', ')}; there are ${[...known].join(', ')}`)
     }
-    const chosen = tasks.filter(inShard)
+    // Every n-th task, from the i-th on: the same way every time.
+    const chosen = part === undefined ? tasks : tasks.filter((_task, index) => index % part.parts === part.part - 1)
+    const how = { json, reporter, shard: part && { ...part, tasks: tasks.length } }
     const line = progress(io, kind === 'suite' ? 'kinds of hardware' : profile === undefined ? 'mutants' : 'deviations', chosen.length)
     line.step(0)
     const outcomes = await runTasks(chosen, (done) => line.step(done))
     line.end()
     const mutants = outcomes.flatMap((each) => (isReport(each) ? [] : [each.mutant]))
-    if (profile !== undefined) return print(deviationReport(mutants), json, reporter, io, renderDeviations)
+    if (profile !== undefined) return print(deviationReport(mutants), how, io, renderDeviations)
     if (kind === 'mutant') return printMutants(mutants, json, io)
-    return print(mergeReports(outcomes.flatMap((each) => (isReport(each) ? [each.report] : []))), json, reporter, io)
+    return print(mergeReports(outcomes.flatMap((each) => (isReport(each) ? [each.report] : []))), how, io)
   },
 }
 

@@ -1,45 +1,30 @@
 // inspect: what recorded tables make of the DMA of every device.
-import { inspect } from '@iommu/inspect'
-import type { Inspection, InspectedDevice, Verdict } from '@iommu/inspect'
-import { openCapture } from '../capture-folder.js'
+import { faultLines, findDevice, inspect, inspectionTitle, shortNames, withDevices, withDevicesOfTables } from '@iommu/inspect'
+import type { Inspection, Verdict } from '@iommu/inspect'
 import { readArguments } from '../arguments.js'
 import { EXIT, printJson, printLines, UsageError } from '../io.js'
 import type { Io, Verb } from '../io.js'
+import { openSource, printCautions, SOURCE_OPTIONS, SOURCE_USAGE } from '../source.js'
 import { painter, wrap } from '../text.js'
 
 const usage = `
-iommu inspect <capture> [--json]
+iommu inspect <source> [--rid BDF ...] [--json]
 
-A capture is a folder of meta.json, registers.json, tables.json and tables.bin.
 For every device: what happens to its DMA without PASID, and to each PASID that
 has an entry; and which entry says so.
 
   translated   through page tables        identity   passes unchanged
   blocked      every DMA stops            invalid    an entry hardware refuses
-`
+
+  --rid        this device alone; may be repeated. Sources without a list of
+               devices show those that their tables do not block
+${SOURCE_USAGE}`
 
 const ROLES = { identity: 'address', translated: 'set', blocked: 'name', invalid: 'wrong' } as const
 const EFFECT_WIDTH = 10
 
-/** Device names without a segment that is the same for all. */
-const shortNames = (devices: readonly InspectedDevice[]): ((bdf: string) => string) => {
-  const one = devices.every(({ bdf }) => bdf.startsWith('0000:'))
-  return (bdf) => (one ? bdf.replace(/^0000:/, '') : bdf)
-}
-
-/** Faults that differ in their address alone, as one: hardware may refuse a transfer piece by piece. */
-const alike = (faults: Inspection['faults']): { readonly first: Inspection['faults'][number]; readonly more: number }[] => {
-  const groups = new Map<string, { first: Inspection['faults'][number]; more: number }>()
-  for (const fault of faults) {
-    const key = JSON.stringify({ ...fault, address: '' })
-    const known = groups.get(key)
-    if (known === undefined) groups.set(key, { first: fault, more: 0 })
-    else known.more++
-  }
-  return [...groups.values()]
-}
-
-const report = ({ platform, mode, rootTable, rootTitle, devices, faults }: Inspection, io: Io): string[] => {
+const report = (inspection: Inspection, io: Io): string[] => {
+  const { devices } = inspection
   const paint = painter(io)
   const short = shortNames(devices)
   const width = Math.max(7, ...devices.map(({ bdf }) => short(bdf).length))
@@ -49,11 +34,8 @@ const report = ({ platform, mode, rootTable, rootTitle, devices, faults }: Inspe
       io.columns,
       width + EFFECT_WIDTH + 6,
     )
-  const title =
-    mode === 'off' ? `${platform}, translation off`
-      : `${platform}${mode === 'on' ? '' : `, ${mode} mode`}, ${rootTitle} at ${rootTable}`
   return [
-    `${title}, ${devices.length} devices`,
+    inspectionTitle(inspection),
     ...devices.flatMap((device) => [
       ...row(short(device.bdf), device),
       ...(device.caution === undefined
@@ -66,16 +48,7 @@ const report = ({ platform, mode, rootTable, rootTitle, devices, faults }: Inspe
       ...device.pasids.flatMap(({ pasid, ...verdict }) => row(`  ${pasid}`, verdict)),
       ...(device.pasidsLeftOut === undefined ? [] : [`  and ${device.pasidsLeftOut} more PASIDs`]),
     ]),
-    ...alike(faults).flatMap(({ first: { device, access, address, name, code, pasid }, more }) =>
-      wrap(
-        `  ${paint('wrong', 'fault waiting')}  ${short(device)}${
-          pasid === undefined ? '' : ` PASID ${pasid}`
-        }, ${access} of ${address}${more === 0 ? '' : ` and ${more} more like it`}: `
-          + `0x${code.toString(16).padStart(2, '0')} ${name}`,
-        io.columns,
-        4,
-      ),
-    ),
+    ...faultLines(inspection).flatMap((line) => wrap(`  ${paint('wrong', 'fault waiting')}  ${line}`, io.columns, 4)),
   ]
 }
 
@@ -84,9 +57,15 @@ export const verb: Verb = {
   summary: 'what recorded tables make of every device',
   usage,
   async run(args, io) {
-    const { values, positionals: [folder, ...more] } = readArguments(args, { json: { type: 'boolean' } })
-    if (folder === undefined || more.length > 0) throw new UsageError('expected one capture folder')
-    const result = inspect(await openCapture(folder))
+    const { values, positionals: [name, ...more] } = readArguments(args, {
+      ...SOURCE_OPTIONS, rid: { type: 'string', multiple: true }, json: { type: 'boolean' },
+    })
+    if (name === undefined || more.length > 0) throw new UsageError('expected one source: a capture folder, debugfs text, an ELF core or a raw image')
+    const source = await openSource(name, values, io)
+    const capture = values.rid === undefined ? withDevicesOfTables(source)
+      : withDevices(source, values.rid.map((rid) => findDevice(source, rid)))
+    const result = inspect(capture)
+    printCautions('inspect', result.cautions, io)
     if (values.json === true) printJson(io, result)
     else printLines(io, report(result, io))
     return EXIT.fine

@@ -14,11 +14,14 @@ iommu vectors [--vendor V ...] [--kind K ...] --check '<command>' [--json]
 Golden vectors for drivers and emulators in any language: one JSON line each, or
 all of them as one object with --json (iommu.vectors/1).
 
-  --vendor   vtd, amd, smmuv3; all of them where absent
+  --vendor   vtd, amd, smmuv3, riscv; all of them where absent
   --kind     decode (words to fields), encode (fields to words), walk (a DMA
-             through tables), line (a fault line); all of them where absent
+             through tables), transition (stores and commands from one version
+             of an entry to another), line (a fault line); all where absent
   --check    asks a program: it reads lines {"id","kind","given"} and answers each
-             with a line {"id","result"}, or {"id","unsupported":true}
+             with a line {"id","result"}, or {"id","unsupported":true}. Of a
+             transition any order is right that is as hitless as the vector's,
+             ends in the same words, and invalidates what was live
 
 Exit: 1 where an answer differs; 2 where the program is silent for 60 s, ends early
 or answers something else.

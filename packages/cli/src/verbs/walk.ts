@@ -1,14 +1,14 @@
 // walk: one DMA, or many, through recorded tables.
-import { InputError, readBdf, sameDevice, walkCapture } from '@iommu/inspect'
-import type { Bdf, Capture, CapturedDevice, WalkResult } from '@iommu/inspect'
-import { openCapture } from '../capture-folder.js'
+import { badArgument, findDevice, readIova, readPasid, walkAnswer, walkCapture } from '@iommu/inspect'
+import type { WalkResult } from '@iommu/inspect'
 import { readArguments } from '../arguments.js'
 import { EXIT, printJson, printLines, UsageError } from '../io.js'
 import type { Io, Verb } from '../io.js'
+import { openSource, printCautions, SOURCE_OPTIONS, SOURCE_USAGE } from '../source.js'
 import { painter, wrap } from '../text.js'
 
 const usage = `
-iommu walk <capture> --rid BDF [--pasid N] --iova X ... [--write]
+iommu walk <source> --rid BDF [--pasid N] --iova X ... [--write]
            [--expect translated|blocked] [--json]
 
 What becomes of a DMA, entry by entry.
@@ -19,39 +19,7 @@ What becomes of a DMA, entry by entry.
              - reads a list from stdin, one a line
   --write    a write; else a read
   --expect   exit 1 unless every answer is this one
-`
-
-const bad = (place: string, expected: string, found: string): InputError =>
-  new InputError({ file: 'the arguments', place, expected, found: `"${found}"` })
-
-const readRid = (text: string): Bdf => {
-  if (/^0x[0-9a-f]{1,4}$/i.test(text)) return { segment: undefined, requesterId: Number(text) }
-  const bdf = readBdf(text)
-  if (bdf === undefined) throw bad('--rid', 'a device such as 00:04.0, or a requester id such as 0x20', text)
-  return bdf
-}
-
-const findDevice = ({ devices }: Capture, text: string): CapturedDevice => {
-  const wanted = readRid(text)
-  const byName = devices.filter(({ bdf }) => sameDevice(readBdf(bdf) as Bdf, wanted))
-  const matching = byName.length > 0 || wanted.segment !== undefined
-    ? byName : devices.filter(({ requesterId }) => requesterId === wanted.requesterId)
-  if (matching.length === 1) return matching[0] as CapturedDevice
-  const names = (matching.length > 1 ? matching : devices).map(({ bdf }) => bdf).join(' ')
-  throw bad('--rid', matching.length > 1 ? `one device: ${names}` : `a device of the capture: ${names}`, text)
-}
-
-const readPasid = (text: string): number => {
-  const value = /^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : NaN
-  if (!(value < 0x100000)) throw bad('--pasid', 'a number below 0x100000', text)
-  return value
-}
-
-const readIova = (text: string): bigint => {
-  const digits = text.trim().replace(/^0x/i, '').replaceAll('_', '')
-  if (!/^[0-9a-f]{1,16}$/i.test(digits)) throw bad('--iova', 'an address of up to 64 bits in hexadecimal', text.trim())
-  return BigInt(`0x${digits}`)
-}
+${SOURCE_USAGE}`
 
 const readList = (text: string): string[] =>
   text
@@ -59,31 +27,6 @@ const readList = (text: string): string[] =>
     .map((line) => line.replace(/#.*/, '').trim())
     .filter((line) => line !== '')
     .flatMap((line) => line.split(/[\s,]+/))
-
-const SIZES: readonly (readonly [shift: bigint, unit: string])[] = [[30n, 'GiB'], [20n, 'MiB'], [10n, 'KiB']]
-const sizeOf = (bytes: bigint): string => {
-  const found = SIZES.find(([shift]) => bytes >> shift > 0n)
-  return found === undefined ? `${bytes} bytes` : `${bytes >> found[0]} ${found[1]}`
-}
-
-const answer = (result: WalkResult, io: Io): string => {
-  const paint = painter(io)
-  if (result.outcome === 'blocked') {
-    const { fault } = result
-    if (fault === undefined) return `${paint('wrong', 'blocked')}, and no event tells of it`
-    const quiet = fault.recorded ? '' : '; not logged'
-    return `${paint('wrong', 'blocked')}: 0x${fault.code.toString(16).padStart(2, '0')} ${fault.name}${fault.meaning === undefined ? '' : `: ${fault.meaning}`}${quiet}${
-      fault.note === undefined ? '' : ` (${fault.note})`
-    }`
-  }
-  const { read, write } = result.permissions as { read: boolean; write: boolean }
-  const rights = [read ? 'read' : '', write ? 'write' : ''].filter((each) => each !== '').join(' and ')
-  const pageSize = BigInt(result.pageSize ?? 0)
-  const page = result.pageEntries > 0 ? `, ${sizeOf(pageSize)} page` : ''
-  return `${paint('set', 'translated')} to ${paint('address', result.address as string)}, ${rights}${page}, ${
-    result.tag
-  }`
-}
 
 const WORDS_A_LINE = 3
 
@@ -106,7 +49,7 @@ const report = (device: string, pasid: number | undefined, result: WalkResult, i
     ...(caution === undefined
       ? []
       : wrap(`  ${paint('wrong', '!')} ${caution}; walked as if it were 1`, io.columns, 4)),
-    ...wrap(`  ${answer(result, io)}`, io.columns, 4),
+    ...wrap(`  ${walkAnswer(result, paint)}`, io.columns, 4),
   ]
 }
 
@@ -117,8 +60,9 @@ export const verb: Verb = {
   async run(args, io) {
     const {
       values,
-      positionals: [folder, ...more],
+      positionals: [name, ...more],
     } = readArguments(args, {
+      ...SOURCE_OPTIONS,
       rid: { type: 'string' },
       pasid: { type: 'string' },
       iova: { type: 'string', multiple: true },
@@ -127,17 +71,19 @@ export const verb: Verb = {
       json: { type: 'boolean' },
     })
     const { rid, iova = [], expect } = values
-    if (folder === undefined || rid === undefined || iova.length === 0) {
+    if (name === undefined || rid === undefined || iova.length === 0) {
       throw new UsageError(
-        'expected a capture folder, --rid and --iova, as in: iommu walk ./capture --rid 00:04.0 --iova 0x1000',
+        'expected a source, --rid and --iova, as in: iommu walk ./capture --rid 00:04.0 --iova 0x1000',
       )
     }
     if (expect !== undefined && expect !== 'translated' && expect !== 'blocked')
-      throw bad('--expect', 'translated or blocked', expect)
-    const capture = await openCapture(folder)
+      throw badArgument('--expect', 'translated or blocked', expect)
+    const texts = [...iova, ...more]
+    if (name === '-' && texts.includes('-')) throw new UsageError('standard input is the source already; give --iova addresses')
+    const capture = await openSource(name, values, io)
+    printCautions('walk', capture.cautions, io)
     const device = findDevice(capture, rid)
     const pasid = values.pasid === undefined ? undefined : readPasid(values.pasid)
-    const texts = [...iova, ...more]
     const list = texts.includes('-') ? readList(await io.stdin()) : []
     const results = texts.flatMap((text) => (text === '-' ? list : [text])).map((text) => walkCapture(capture, {
       source: device.requesterId, iova: readIova(text), access: values.write === true ? 'write' : 'read',
@@ -146,11 +92,11 @@ export const verb: Verb = {
     if (values.json === true) {
       printJson(io, {
         schema: 'iommu.walk/1', device: device.bdf, requesterId: `0x${device.requesterId.toString(16)}`,
-        ...(pasid === undefined ? {} : { pasid }), results,
+        ...(pasid === undefined ? {} : { pasid }),
+        ...(capture.cautions === undefined ? {} : { cautions: capture.cautions }), results,
       })
     } else {
-      const name = device.bdf
-      printLines(io, results.flatMap((result) => report(name, pasid, result, io)))
+      printLines(io, results.flatMap((result) => report(device.bdf, pasid, result, io)))
     }
     const others = expect === undefined ? [] : results.filter(({ outcome }) => outcome !== expect)
     if (others.length > 0)

@@ -46,7 +46,7 @@ const describeProbe = ({ kind, access, address, source, pasid }: DmaRequest): st
   `${kind === 'untranslated' ? access : `${kind} ${access}`} of ${hex(address)} by ${hex(source)}${pasid === undefined ? '' : ` PASID ${pasid}`}`
 
 /** A finding as one line. */
-export const describeFinding = ({ step, says, probe }: Finding): string =>
+const describeFinding = ({ step, says, probe }: Finding): string =>
   `${step}: ${probe === undefined ? says : `${describeProbe(probe)} may meet ${says}`}`
 
 /** After so many wrong changes there is no need to look on, and what is never forgotten makes each look longer. */

@@ -6,11 +6,13 @@ import { walkLeaving } from './leaving.js'
 import { walkPages } from './pages.js'
 import { walkProcesses } from './processes.js'
 import { walkSwitches } from './switches.js'
+import { walkUnits } from './units.js'
 
 const walks = {
   'requester id': (t: Case, ats: boolean) => walkSwitches(t, 'rid', ats),
   'PASID': (t: Case, ats: boolean) => walkSwitches(t, 'pasid', ats),
   'pages': walkPages,
+  'units': walkUnits,
   'processes': walkProcesses,
   'leaving': walkLeaving,
 } as const satisfies Readonly<Record<string, (t: Case, ats: boolean) => Account | undefined>>

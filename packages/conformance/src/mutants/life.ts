@@ -66,7 +66,7 @@ export const lifeMutants: readonly OpsMutant[] = [
     id: 'no-paging-on-pasids', title: 'paging domains cannot be set on PASIDs (as AMD\'s in Linux 7.3)', breaks: [
       'C-DRV-01', 'C-BLOCK-05', 'C-IDENT-06', 'C-OWN-03', 'C-RESET-01', 'C-RESET-02', 'C-PASID-02', 'C-PASID-03',
       'C-PASID-04', 'C-PASID-05', 'C-PASID-06', 'C-PASID-07', 'C-PASID-08', 'C-PASID-09', 'C-PASID-10',
-      'C-PASID-11', 'C-PASID-12', 'C-PASID-13', 'C-PASID-14', 'C-SVA-02', 'C-PASID-17', 'C-UNMAP-08', 'C-TLB-02',
+      'C-PASID-11', 'C-PASID-12', 'C-PASID-13', 'C-PASID-14', 'C-SVA-02', 'C-PASID-17', 'C-UNMAP-08', 'C-UNMAP-09', 'C-TLB-02',
       'C-FREE-01',
     ],
     where: ({ maxPasids }) => maxPasids > 0,

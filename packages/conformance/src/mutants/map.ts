@@ -1,7 +1,8 @@
 // Mutants of mapping, unmapping and flushing.
 import { createGather, gatherAdd, gatherReset } from '@iommu/core'
-import type { PagingDomain } from '@iommu/core'
+import type { Device, IommuOps, PagingDomain } from '@iommu/core'
 import { frameOf } from '@iommu/hardware'
+import { changed } from '../changed.js'
 import { alterPaging } from './mutant.js'
 import type { OpsMutant } from './mutant.js'
 
@@ -9,6 +10,44 @@ import type { OpsMutant } from './mutant.js'
 const ELSEWHERE = 0x8000_0000n
 
 const smallest = ({ pageSizes }: PagingDomain): bigint => pageSizes & -pageSizes
+
+/** Allocates domains that have a twin for the devices of another unit: its pages come and go with the domain's, and are never flushed. */
+const perUnit = (allocate: NonNullable<IommuOps['domainAllocPaging']>): NonNullable<IommuOps['domainAllocPaging']> => (home, request) => {
+  const domain = allocate(home, request)
+  const changes: ((of: PagingDomain) => void)[] = []
+  let twin: PagingDomain | undefined
+  const both = <T>(change: (of: PagingDomain) => T): T => {
+    changes.push(change)
+    if (twin !== undefined) change(twin)
+    return change(domain)
+  }
+  /** The domain for a device; itself where the other unit cannot have one like it. */
+  const of = (device: Device): PagingDomain => {
+    if ((device.unit ?? 0) === (home.unit ?? 0)) return domain
+    if (twin === undefined) {
+      try {
+        twin = allocate(device, request)
+      } catch {
+        return domain
+      }
+      for (const change of changes) change(twin)
+    }
+    return twin
+  }
+  return changed(domain, {
+    attachDev: (device, old) => of(device).attachDev(device, old),
+    ...(domain.setDevPasid === undefined ? {} : {
+      setDevPasid: (device, pasid, old) => of(device).setDevPasid?.(device, pasid, old),
+    } satisfies Partial<PagingDomain>),
+    mapPages: (...args) => both((each) => each.mapPages(...args)),
+    unmapPages: (iova, size, count, gather) => both((each) => each.unmapPages(iova, size, count, each === domain ? gather : createGather())),
+    iotlbSyncMap: (iova, size) => both((each) => each.iotlbSyncMap?.(iova, size)),
+    free() {
+      twin?.free()
+      domain.free()
+    },
+  })
+}
 
 export const mapMutants: readonly OpsMutant[] = [
   {
@@ -84,7 +123,7 @@ export const mapMutants: readonly OpsMutant[] = [
   },
   {
     id: 'map-not-synced', title: 'nothing is flushed after a map, although absent entries may be cached', breaks: [
-      'C-MAP-09', 'C-UNMAP-08', 'C-TLB-02',
+      'C-MAP-09', 'C-UNMAP-08', 'C-UNMAP-09', 'C-TLB-02',
     ], anywhere: true,
     alter: alterPaging(() => ({ iotlbSyncMap: () => undefined })),
   },
@@ -109,9 +148,15 @@ export const mapMutants: readonly OpsMutant[] = [
   },
   {
     id: 'unmap-not-flushed', title: 'the sync after an unmap flushes nothing', breaks: [
-      'C-UNMAP-03', 'C-PASID-11', 'C-UNMAP-02', 'C-UNMAP-04', 'C-TLB-01', 'C-UNMAP-07', 'C-UNMAP-08', 'C-TLB-02',
+      'C-UNMAP-03', 'C-PASID-11', 'C-UNMAP-02', 'C-UNMAP-04', 'C-TLB-01', 'C-UNMAP-07', 'C-UNMAP-08', 'C-UNMAP-09', 'C-TLB-02',
     ],
     alter: alterPaging(() => ({ iotlbSync: gatherReset })),
+  },
+  {
+    id: 'second-unit-not-flushed', title: 'a domain has tables of its own for each unit, and flushes those of the first alone',
+    // With tables for each unit no unit refuses what another can do.
+    breaks: ['C-UNMAP-09', 'C-ATTACH-07', 'C-ATTACH-10'], anywhere: true,
+    alter: (ops) => (ops.domainAllocPaging === undefined ? ops : { ...ops, domainAllocPaging: perUnit(ops.domainAllocPaging) }),
   },
   {
     id: 'tables-freed-early', title: 'unmap flushes and frees at once, before the sync', breaks: ['C-UNMAP-04'],
@@ -125,7 +170,7 @@ export const mapMutants: readonly OpsMutant[] = [
   },
   {
     id: 'tables-freed-before-flush', title: 'unmap gives table pages back before anything is flushed', breaks: [
-      'C-FREE-02', 'C-UNMAP-04', 'C-UNMAP-07', 'C-UNMAP-08', 'C-TLB-02',
+      'C-FREE-02', 'C-UNMAP-04', 'C-UNMAP-07', 'C-UNMAP-08', 'C-UNMAP-09', 'C-TLB-02',
     ],
     alter: alterPaging((domain, _ops, device, { machines }) => ({
       unmapPages(iova, size, count, gather) {
@@ -137,7 +182,7 @@ export const mapMutants: readonly OpsMutant[] = [
   },
   {
     id: 'unmap-points-elsewhere', title: 'a page that is unmapped leads to another one for a moment', breaks: [
-      'C-UNMAP-07', 'C-UNMAP-04', 'C-TLB-02',
+      'C-UNMAP-07', 'C-UNMAP-09', 'C-UNMAP-04', 'C-TLB-02',
     ],
     alter: alterPaging((domain) => ({
       unmapPages(iova, size, count, gather) {
@@ -151,7 +196,7 @@ export const mapMutants: readonly OpsMutant[] = [
   },
   {
     id: 'flush-before-unmap', title: 'an unmap flushes first, and clears the entries afterwards', breaks: [
-      'C-UNMAP-08', 'C-UNMAP-03', 'C-UNMAP-07', 'C-TLB-02',
+      'C-UNMAP-08', 'C-UNMAP-09', 'C-UNMAP-03', 'C-UNMAP-07', 'C-TLB-02',
     ],
     alter: alterPaging((domain) => ({
       unmapPages(iova, size, count) {

@@ -9,8 +9,8 @@ export type Paint = (role: Role, text: string) => string
 
 const plain: Paint = (_role, text) => text
 
-/** What the groups are about, in the order in which they are reported. */
-const SUBJECTS: Readonly<Record<string, string>> = {
+/** What the groups are about, in the order in which they are reported: group -> a few words. */
+export const subjects: Readonly<Record<string, string>> = {
   DRV: 'what makes a driver a modern one',
   ATTACH: 'any domain on any requester id, in any order',
   BLOCK: 'a static domain in which everything faults',
@@ -30,6 +30,7 @@ const SUBJECTS: Readonly<Record<string, string>> = {
   TLB: 'a flush takes its own domain, and leaves others',
   I2P: 'what a domain says of itself',
   FREE: 'what is given back, and who may still hold it',
+  WALK: 'whatever is called, in whatever order',
 }
 
 const of = (results: readonly Result[], status: Result['status']): Result[] => results.filter((each) => each.status === status)
@@ -43,7 +44,7 @@ const groupLine = (group: string, results: readonly Result[], paint: Paint): str
     return many > 0 ? [`${many} ${words}`] : []
   })
   const count = `${passed}${failed > 0 ? `, ${failed} failed` : ''}`
-  return `  ${group.padEnd(7)} ${mark} ${count.padStart(5)}  ${SUBJECTS[group] ?? ''}`
+  return `  ${group.padEnd(7)} ${mark} ${count.padStart(5)}  ${subjects[group] ?? ''}`
     + (said.length > 0 ? paint('skipped', `  (${said.join(', ')})`) : '')
 }
 
@@ -70,17 +71,22 @@ const reasons = (results: readonly Result[], paint: Paint): string[] => {
 const number = (value: number): string => value.toLocaleString('en-US')
 
 /** One driver's part of a report. */
-const driverPart = (driver: string, results: readonly Result[], notes: readonly Note[], paint: Paint): string[] => {
+const driverPart = (driver: string, report: Report, paint: Paint): string[] => {
+  const own = <T extends { readonly driver: string }>(all: readonly T[]): T[] => all.filter((each) => each.driver === driver)
+  const [results, counts, notes] = [own(report.results), own(report.kinds), own(report.notes)]
   const [first] = results
   const kinds = [...new Set(results.map(({ backend }) => backend))]
   const groups = [...new Set(results.map(({ statement }) => groupOf(statement)))]
   const skipped = reasons(results, paint)
+  const width = counts.length === 0 ? 0 : Math.max(...kinds.map(({ length }) => length))
   return [
     `${paint('title', driver)} · ${first?.profile ?? ''} · on ${first?.machine === 'model' ? 'the model' : first?.machine ?? ''}, as ${kinds.length} ${kinds.length === 1 ? 'kind' : 'kinds'} of hardware:`,
     ...kinds.map((kind) => {
       const here = results.filter(({ backend }) => backend === kind)
       const failed = of(here, 'failed').length
-      return `  ${failed > 0 ? paint('failed', '✗') : paint('passed', '✓')} ${kind}`
+      const count = counts.find(({ backend }) => backend === kind)
+      const said = count === undefined ? '' : paint('note', `  ${number(count.transitions)} transitions, ${number(count.stores)} stores`)
+      return `  ${failed > 0 ? paint('failed', '✗') : paint('passed', '✓')} ${kind.padEnd(width)}${said}`.trimEnd()
     }),
     '',
     ...groups.map((group) => groupLine(group, results.filter(({ statement }) => groupOf(statement) === group), paint)),
@@ -96,10 +102,13 @@ export const closingLine = ({ passed, failed, skipped }: { readonly passed: numb
   `${passed} passed, ${failed} failed, ${skipped} skipped`
 
 /** What was looked at, and by what means: counted, never estimated. */
-const countLines = ({ totals: { stores, transitions, failuresInjected, adversary }, results }: Report): string[] => {
+const countLines = ({ totals: { stores, transitions, failuresInjected, adversary, walks }, results }: Report): string[] => {
   const { changes, copies, looks, invalidations: { needed, tooWide, needless, mandated } } = adversary
   return [
     `${number(new Set(results.map(({ statement }) => statement)).size)} statements, ${number(transitions)} transitions, ${number(stores)} stores watched, ${number(failuresInjected)} failures injected`,
+    ...(walks.walks === 0 ? [] : [
+      `${number(walks.walks)} random walks of ${number(walks.commands)} calls, seed ${walks.seeds.join(', ')}`,
+    ]),
     ...(changes === 0 ? [] : [
       `against hardware that may look after every step: ${number(changes)} changes, ${number(looks)} looks, ${number(copies)} copies explored`,
       `invalidations: ${number(needed)} needed (${number(tooWide)} of them wider than needed), ${number(needless)} needless, ${number(mandated)} mandated`,
@@ -124,7 +133,7 @@ const noteLines = (notes: readonly Note[]): string[] => {
 
 export const renderText = (report: Report, paint: Paint = plain): string => [
   ...[...new Set(report.results.map(({ driver }) => driver))].flatMap((driver) =>
-    driverPart(driver, report.results.filter((each) => each.driver === driver), report.notes.filter((each) => each.driver === driver), paint)),
+    driverPart(driver, report, paint)),
   ...countLines(report).map((line) => paint('note', line)),
   closingLine(report.totals),
   '',

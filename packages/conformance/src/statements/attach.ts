@@ -1,4 +1,5 @@
 // ATTACH: what setting a domain on a requester id means.
+// Long: the statements of one subject stand together in the order of their ids, and share the helpers above them.
 import type { Domain, IommuErrorCode } from '@iommu/core'
 import { changesOf, hasAdversary, none } from '../adversary/judge.js'
 import { notDeclared, outcomeOf, refuses, same, check, succeeds, fail } from '../check.js'
@@ -258,10 +259,11 @@ export const attachStatements: readonly Statement[] = [
       for (const format of declaredFormats(t)) {
         const { domain, expected } = pagingState(bench, bench.device, 0, format)
         for (const device of bench.devices) domain.attachDev(device, undefined)
-        bench.map(domain, bench.addresses.unmapped, 0x90_0000n)
+        const physical = bench.addresses.physical(0x90_0000n)
+        bench.map(domain, bench.addresses.unmapped, physical)
         for (const device of bench.devices) {
           for (const address of bench.addresses.mapped) bench.expect(`shared ${format}`, { device }, address, expected(address))
-          bench.expect(`shared ${format}, mapped later`, { device }, bench.addresses.unmapped, 0x90_0000n)
+          bench.expect(`shared ${format}, mapped later`, { device }, bench.addresses.unmapped, physical)
         }
       }
     },

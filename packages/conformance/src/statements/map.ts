@@ -5,8 +5,6 @@ import { READ_WRITE } from '../bench.js'
 import { declaredFormats, eachFormat, pageOf, sizesOf } from '../formats.js'
 import type { Statement } from '../statement.js'
 
-/** Aligned to the largest page that is mapped. */
-const PHYSICAL = 0x4000_0000n
 const READ = { read: true, write: false }
 const WRITE = { read: false, write: true }
 
@@ -45,12 +43,13 @@ export const mapStatements: readonly Statement[] = [
         const domain = core.allocPaging(device, { format })
         core.attachDevice(domain, device)
         const page = pageOf(domain)
+        const physical = bench.addresses.physical(0x80_0000n)
         // A run of small pages over the end of a table: the next table finds no memory.
         const start = bench.addresses.base - 8n * page
         for (let n = 1; n <= 6; n++) {
           machine.fail.allocation(n)
           const before = bench.trace.calls.length
-          const code = outcomeOf(() => core.map(domain, start, 0x80_0000n + page, 16n * page, READ_WRITE))
+          const code = outcomeOf(() => core.map(domain, start, physical + page, 16n * page, READ_WRITE))
           machine.fail.allocation(undefined)
           if (code === 'ok') {
             core.unmap(domain, start, 16n * page)
@@ -77,10 +76,10 @@ export const mapStatements: readonly Statement[] = [
         const sizes = sizesOf(domain).filter((size) => bench.addresses.base % size === 0n)
         for (const live of sizes) {
           for (const over of sizes) {
-            const { base } = bench.addresses
-            check(mapCode(domain, base, PHYSICAL, live, 1) === 'ok', `${format}: a page of 0x${live.toString(16)} cannot be mapped`)
+            const { base, target } = bench.addresses
+            check(mapCode(domain, base, target, live, 1) === 'ok', `${format}: a page of 0x${live.toString(16)} cannot be mapped`)
             same(`${format}: a page of 0x${over.toString(16)} over one of 0x${live.toString(16)}`, mapCode(domain, base, 0n, over, 1), 'EADDRINUSE')
-            bench.expect('what was live', { device: bench.device }, base + 0x123n, PHYSICAL + 0x123n)
+            bench.expect('what was live', { device: bench.device }, base + 0x123n, target + 0x123n)
             bench.unmap(domain, base, Number(live / pageOf(domain)))
             bench.expect('unmapped again', { device: bench.device }, base, 'blocked')
           }
@@ -93,9 +92,9 @@ export const mapStatements: readonly Statement[] = [
     says: 'a mapping with neither read nor write is refused with EINVAL',
     run(t) {
       eachFormat(t, (bench, domain, format) => {
-        const at = bench.addresses.base
+        const { base: at, target } = bench.addresses
         const page = pageOf(domain)
-        same(format, mapCode(domain, at, 0x80_0000n, page, 1, { read: false, write: false }), 'EINVAL')
+        same(format, mapCode(domain, at, target, page, 1, { read: false, write: false }), 'EINVAL')
         bench.expect('afterwards', { device: bench.device }, at, 'blocked')
       })
     },
@@ -105,22 +104,22 @@ export const mapStatements: readonly Statement[] = [
     says: 'a read-only page refuses writes, a write-only page reads; what a format cannot say is refused with EINVAL',
     run(t) {
       eachFormat(t, (bench, domain, format) => {
-        const at = bench.addresses.base
+        const { base: at, target } = bench.addresses
         const page = pageOf(domain)
         const { device } = bench
         // A format that cannot say it refuses: more than asked would be granted.
-        const reading = mapCode(domain, at, 0x80_0000n, page, 1, READ)
+        const reading = mapCode(domain, at, target, page, 1, READ)
         check(reading === 'ok' || reading === 'EINVAL', `${format}: a read-only page is refused with ${reading}`)
         if (reading === 'ok') {
           domain.iotlbSyncMap?.(at, page)
-          bench.expect(`read-only, ${format}`, { device }, at, 0x80_0000n, 'read')
+          bench.expect(`read-only, ${format}`, { device }, at, target, 'read')
           bench.expect(`read-only, ${format}`, { device }, at, 'blocked', 'write')
         }
-        const writing = mapCode(domain, at + page, 0x80_0000n + page, page, 1, WRITE)
+        const writing = mapCode(domain, at + page, target + page, page, 1, WRITE)
         check(writing === 'ok' || writing === 'EINVAL', `${format}: a write-only page is refused with ${writing}`)
         if (writing !== 'ok') return
         domain.iotlbSyncMap?.(at + page, page)
-        bench.expect(`write-only, ${format}`, { device }, at + page, 0x80_0000n + page, 'write')
+        bench.expect(`write-only, ${format}`, { device }, at + page, target + page, 'write')
         bench.expect(`write-only, ${format}`, { device }, at + page, 'blocked', 'read')
       })
     },
@@ -180,11 +179,11 @@ export const mapStatements: readonly Statement[] = [
         const bench = t.bench()
         bench.probe(bench.device)
         const domain = bench.paging(bench.device, format)
-        const { base } = bench.addresses
+        const { base, target } = bench.addresses
         const page = pageOf(domain)
-        bench.map(domain, base, 0x80_0000n, 3)
+        bench.map(domain, base, target, 3)
         domain.attachDev(bench.device, undefined)
-        bench.expect(format, { device: bench.device }, base + 2n * page, 0x80_0000n + 2n * page)
+        bench.expect(format, { device: bench.device }, base + 2n * page, target + 2n * page)
       }
     },
   },
@@ -193,12 +192,12 @@ export const mapStatements: readonly Statement[] = [
     says: 'an address that faulted before succeeds once it is mapped and synced',
     run(t) {
       eachFormat(t, (bench, domain, format) => {
-        const { base } = bench.addresses
+        const { base, target } = bench.addresses
         const offsets = [0n, pageOf(domain)]
         for (const offset of offsets) bench.dma({ device: bench.device }, base + offset)
-        bench.map(domain, base, 0x80_0000n, 2)
+        bench.map(domain, base, target, 2)
         for (const offset of offsets) {
-          bench.expect(`mapped after a fault, ${format}`, { device: bench.device }, base + offset, 0x80_0000n + offset)
+          bench.expect(`mapped after a fault, ${format}`, { device: bench.device }, base + offset, target + offset)
         }
       })
     },
@@ -214,14 +213,14 @@ export const mapStatements: readonly Statement[] = [
       const domain = core.allocPaging(device)
       core.attachDevice(domain, device)
       const page = pageOf(domain)
-      const { base } = bench.addresses
+      const { base, target } = bench.addresses
       bench.trace.refuse(({ op }) => (op === 'iotlbSyncMap' ? 'ENOMEM' : undefined))
-      const code = outcomeOf(() => core.map(domain, base, 0x80_0000n, 4n * page, READ_WRITE))
+      const code = outcomeOf(() => core.map(domain, base, target, 4n * page, READ_WRITE))
       bench.trace.refuse(undefined)
       if (domain.iotlbSyncMap === undefined) return
       same('map', code, 'ENOMEM')
       for (let index = 0n; index < 4n; index++) bench.expect('after the failed sync', { device }, base + index * page, 'blocked')
-      succeeds('map again', () => core.map(domain, base, 0x80_0000n, 4n * page, READ_WRITE))
+      succeeds('map again', () => core.map(domain, base, target, 4n * page, READ_WRITE))
     },
   },
 ]

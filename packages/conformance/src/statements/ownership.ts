@@ -15,8 +15,9 @@ export const ownershipStatements: readonly Statement[] = [
       const bench = t.bench()
       const { core, device } = bench
       core.probeDevice(device)
-      const iova = core.dma(device).map(0x80_0000n, 0x1000n, READ_WRITE)
-      bench.expect('before the claim', { device }, iova, 0x80_0000n)
+      const physical = bench.addresses.physical(0x80_0000n)
+      const iova = core.dma(device).map(physical, 0x1000n, READ_WRITE)
+      bench.expect('before the claim', { device }, iova, physical)
       bench.dma({ device }, iova)
       core.claimGroup(core.group(device), {})
       bench.expect('claimed', { device }, iova, 'blocked')
@@ -77,7 +78,8 @@ export const ownershipStatements: readonly Statement[] = [
       const bench = t.bench()
       const { core, device } = bench
       core.probeDevice(device)
-      const iova = core.dma(device).map(0x80_0000n, 0x1000n, READ_WRITE)
+      const physical = bench.addresses.physical(0x80_0000n)
+      const iova = core.dma(device).map(physical, 0x1000n, READ_WRITE)
       const owner = {}
       core.claimDevice(device, owner)
       core.claimDevice(device, owner)
@@ -85,7 +87,7 @@ export const ownershipStatements: readonly Statement[] = [
       bench.expect('one claim is left', { device }, iova, 'blocked')
       core.releaseDeviceClaim(device)
       check(core.group(device).domain === core.group(device).defaultDomain, 'the group is not on its default domain')
-      bench.expect('released', { device }, iova, 0x80_0000n)
+      bench.expect('released', { device }, iova, physical)
     },
   },
   {

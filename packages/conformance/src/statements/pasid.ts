@@ -1,4 +1,5 @@
 // PASID: any domain on any PASID at any time, with blocked as the only way to remove one.
+// Long: the statements of one subject stand together in the order of their ids, and share the helpers above them.
 import type { AttachHandle, Device, Domain, IommuOps } from '@iommu/core'
 import { check, fail, notDeclared, outcomeOf, refuses, same, succeeds } from '../check.js'
 import type { Bench, Point } from '../bench.js'
@@ -273,9 +274,10 @@ const declared: readonly Statement[] = [
         const domain = bench.paging(bench.device, format, true)
         domain.free()
         const paging = state.domain as ReturnType<typeof bench.paging>
-        bench.map(paging, bench.addresses.unmapped, 0x90_0000n)
+        const physical = bench.addresses.physical(0x90_0000n)
+        bench.map(paging, bench.addresses.unmapped, physical)
         for (const point of points) {
-          bench.expect(`${format}, mapped once`, point, bench.addresses.unmapped, 0x90_0000n)
+          bench.expect(`${format}, mapped once`, point, bench.addresses.unmapped, physical)
           bench.dma(point, bench.addresses.unmapped)
         }
         bench.unmap(paging, bench.addresses.unmapped)

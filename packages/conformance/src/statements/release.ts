@@ -3,7 +3,7 @@ import type { Device, IommuOps } from '@iommu/core'
 import { declaredFormats } from '../formats.js'
 import { check, same } from '../check.js'
 import { READ_WRITE } from '../bench.js'
-import { pagingState } from '../states.js'
+import { addressesOf, pagingState } from '../states.js'
 import { withoutBlockedDomain } from '../statement.js'
 import type { Statement } from '../statement.js'
 
@@ -45,7 +45,7 @@ export const releaseStatements: readonly Statement[] = [
     unless: ({ identity }, _backend, { releaseDomain }) =>
       (!identity.rid ? 'not declared: identity' : releaseDomain?.kind !== 'blocked' ? 'not declared: a release domain that blocks' : undefined),
     run(t) {
-      const region = { start: 0x80_0000n, length: 0x1000n, kind: 'direct', access: READ_WRITE } as const
+      const region = { start: addressesOf(t.backend).physical(0x80_0000n), length: 0x1000n, kind: 'direct', access: READ_WRITE } as const
       const bench = t.bench({ devices: [{ requesterId: 0x20, reserved: [region] }] })
       bench.core.probeDevice(bench.device)
       bench.trace.clear()
@@ -105,11 +105,12 @@ export const releaseStatements: readonly Statement[] = [
       core.probeDevice(device)
       const attaches = (): typeof bench.trace.calls => bench.trace.calls.filter(({ op }) => op === 'attachDev')
       same('attach calls at probe', attaches().length, 0)
-      const iova = core.dma(device).map(0x80_0000n, 0x1000n, READ_WRITE)
+      const physical = bench.addresses.physical(0x80_0000n)
+      const iova = core.dma(device).map(physical, 0x1000n, READ_WRITE)
       same('attach calls with the first map', attaches().length, 1)
       check(attaches()[0]?.domain === core.group(device).defaultDomain, 'it was not the default domain')
       same('its old domain', attaches()[0]?.old, undefined)
-      bench.expect('the first mapping', { device }, iova, 0x80_0000n)
+      bench.expect('the first mapping', { device }, iova, physical)
     },
   },
 ]

@@ -101,7 +101,7 @@ export const resetStatements: readonly Statement[] = [
         if (event.kind === 'command' && event.deviceTlb === device.requesterId) told++
       })
       const maps = (): void => {
-        bench.map(state.domain, 0x30_0000n, 0x90_0000n)
+        bench.map(state.domain, 0x30_0000n, bench.addresses.physical(0x90_0000n))
         bench.unmap(state.domain, 0x30_0000n)
         state.domain.flushIotlbAll?.()
       }

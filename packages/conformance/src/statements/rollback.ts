@@ -47,7 +47,7 @@ const operations = ({ manifest }: Case): (readonly [string, Operation])[] => [
       const domain = bench.paging(bench.device, format)
       return {
         // Two pages on both sides of a table's end.
-        call: () => bench.map(domain, bench.addresses.base - pageOf(domain), 0x80_0000n, 2),
+        call: () => bench.map(domain, bench.addresses.base - pageOf(domain), bench.addresses.physical(0x80_0000n), 2),
         cleanUp: () => domain.free(),
       }
     }],

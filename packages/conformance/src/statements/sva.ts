@@ -95,8 +95,9 @@ export const svaStatements: readonly Statement[] = [
         for (const address of bench.addresses.probed) bench.expect('a process\'s page', point, address, state.expected(address))
         for (const address of bench.addresses.mapped) bench.dma(point, address)
       }
-      state.cpu.map(bench.addresses.unmapped, 0x95_0000n)
-      for (const point of points) bench.expect('a page mapped later', point, bench.addresses.unmapped, 0x95_0000n)
+      const physical = bench.addresses.physical(0x95_0000n)
+      state.cpu.map(bench.addresses.unmapped, physical)
+      for (const point of points) bench.expect('a page mapped later', point, bench.addresses.unmapped, physical)
       state.cpu.unmap(bench.addresses.mapped[0])
       for (const point of points) {
         bench.expect('an unmapped page', point, bench.addresses.mapped[0], 'blocked')

@@ -72,7 +72,7 @@ export interface PagingDomain extends Domain {
   mapPages(iova: bigint, physical: bigint, pageSize: bigint, count: number, access: Access): MapResult
   /** Bytes really unmapped: fewer at a hole, more where the end lies in a larger leaf. Never splits a leaf. */
   unmapPages(iova: bigint, pageSize: bigint, count: number, gather: Gather): bigint
-  /** After a batch of maps, once for the whole range; where it throws the core unmaps the range. */
+  /** After a batch of maps, once for the whole range of `size` bytes; of 0 there is nothing to do. Where it throws the core unmaps the range. */
   iotlbSyncMap?(iova: bigint, size: bigint): void
   /** When it returns no stale translation of the gathered range is used any more, ATS caches included. */
   iotlbSync?(gather: Gather): void

@@ -1,7 +1,8 @@
-// What every driver of the contract keeps, whatever its hardware: ids, where its domains are, who is on a point.
+// What every driver of the contract keeps, whatever its hardware: ids, its devices, where its domains are, who is on a point.
+export * from './changes.js'
+export * from './devices.js'
+export * from './domains.js'
+export * from './flushes.js'
 export * from './ids.js'
 export * from './occupants.js'
 export * from './shares.js'
-
-/** Told, in a sentence, of what cannot be helped: hardware that does not answer while a device is blocked. */
-export type Warn = (sentence: string) => void

@@ -1,5 +1,7 @@
 // Where one domain is: on each unit its id there, and its translation points.
 import type { Pasid } from '../contract/index.js'
+import { occupy } from './occupants.js'
+import type { Occupant, Points } from './occupants.js'
 
 /** Where a domain is on one unit, and under which id hardware caches it there. */
 export interface Share<Unit, State> {
@@ -15,7 +17,8 @@ export interface ShareIds<Unit> {
   give(unit: Unit, id: number): void
 }
 
-export interface Shares<Unit, State> {
+/** As an occupant of points it is the domain: a point that somebody else is set on has left. */
+export interface Shares<Unit, State> extends Occupant<State> {
   readonly all: ReadonlyMap<Unit, Share<Unit, State>>
   /**
    * Joins a point, and then `set`s it: before its entry is live, because an unmap from then on has to reach it too.
@@ -23,12 +26,12 @@ export interface Shares<Unit, State> {
    */
   join(state: State, pasid: Pasid, set: (share: Share<Unit, State>) => void): void
   /** The last point of a unit that leaves takes the id with it; its entries have been flushed by then. */
-  leave(state: State, pasid: Pasid): void
+  left(state: State, pasid: Pasid): void
 }
 
 export const createShares = <Unit, State extends { readonly unit: Unit }>(ids: ShareIds<Unit>): Shares<Unit, State> => {
   const all = new Map<Unit, Share<Unit, State>>()
-  const leave = (state: State, pasid: Pasid): void => {
+  const left = (state: State, pasid: Pasid): void => {
     const share = all.get(state.unit)
     if (share === undefined) return
     share.points.get(state)?.delete(pasid)
@@ -49,10 +52,26 @@ export const createShares = <Unit, State extends { readonly unit: Unit }>(ids: S
       try {
         set(share)
       } catch (error) {
-        if (!already) leave(state, pasid)
+        if (!already) left(state, pasid)
         throw error
       }
     },
-    leave,
+    left,
   }
 }
+
+/** Sets a domain on a point, by what its share says there. Throws what taking an id and the point's `set` throw; then nothing has changed. */
+export const settle = <Unit, State extends Points<State, Next> & { readonly unit: Unit }, Next>(
+  shares: Shares<Unit, State>, state: State, pasid: Pasid, next: (share: Share<Unit, State>) => Next,
+): void => shares.join(state, pasid, (share) => occupy(state, pasid, shares, next(share)))
+
+/** A translation point that a domain is on. */
+export interface SharePoint<Unit, State> {
+  readonly share: Share<Unit, State>
+  readonly state: State
+  readonly pasid: Pasid
+}
+
+/** All points of some shares, as they are now. */
+export const pointsOf = <Unit, State>(shares: Iterable<Share<Unit, State>>): SharePoint<Unit, State>[] =>
+  [...shares].flatMap((share) => [...share.points].flatMap(([state, pasids]) => [...pasids].map((pasid) => ({ share, state, pasid }))))

@@ -8,7 +8,7 @@ import { createIovaSpace, freeIova } from './iova.js'
 import { smallestPage } from './page-size.js'
 
 /** Addresses that wait at most (Linux, `IOVA_DEFAULT_FQ_SIZE`; there one ring for each CPU). */
-export const RING_SIZE = 256
+const RING_SIZE = 256
 
 export interface DmaSpace {
   readonly domain: PagingDomain

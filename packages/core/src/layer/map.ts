@@ -42,7 +42,7 @@ const mapRun = (
 }
 
 /** Maps without a sync (Linux, `iommu_map_nosync`). */
-export const mapPages = (
+const mapPages = (
   core: CoreContext, domain: PagingDomain, iova: bigint, physical: bigint, size: bigint, access: Access,
 ): void => {
   let done = 0n

@@ -19,7 +19,7 @@ export const isDirect = ({ kind }: ReservedRegion): boolean => kind === 'direct'
 const alignUp = (value: bigint, page: bigint): bigint => (value + page - 1n) & ~(page - 1n)
 
 /** The runs of pages of a region that nothing is mapped in. Both ends are aligned up, as Linux does it. */
-export function* unmappedRuns(
+function* unmappedRuns(
   domain: PagingDomain, region: ReservedRegion,
 ): Generator<{ readonly start: bigint; readonly size: bigint }> {
   const page = smallestPage(domain.pageSizes)

@@ -1,6 +1,7 @@
 // Probes a device: its entries in the device table, its GCR3 table, and the order in which a switch changes them.
 import { IommuError } from '@iommu/core'
 import type { Device, Pasid } from '@iommu/core'
+import { sourcesOf } from '@iommu/core/driver'
 import type { Warn } from '@iommu/core/driver'
 import { guestMode, entryTag, gcr3Words, leavesRoom, usesSlot } from '../domains/words.js'
 import type { PointState, WordFacts } from '../domains/words.js'
@@ -8,7 +9,7 @@ import { pasidBitsOfLevels } from '../tables/index.js'
 import type { Unit } from '../unit.js'
 import { createGcr3Table } from './gcr3.js'
 import type { Gcr3Table } from './gcr3.js'
-import { blockEntries, canAts, enabledTlbs, load, sourcesOf, switchEntries } from './state.js'
+import { blockEntries, canAts, enabledTlbs, load, switchEntries } from './state.js'
 import type { DeviceState, EntryPlace, Stage } from './state.js'
 
 const ENTRY_WORDS = 4

@@ -1,6 +1,6 @@
 // A probed device: its translation points, what is live in each, and how entries are switched, undone and blocked.
-import { IommuError } from '@iommu/core'
 import type { Device, Pasid } from '@iommu/core'
+import { forceAll, makeAll } from '@iommu/core/driver'
 import type { Points, Warn } from '@iommu/core/driver'
 import type { PointState, WordFacts } from '../domains/words.js'
 import { apply } from '../programming/apply.js'
@@ -28,8 +28,6 @@ export interface DeviceState extends Points<DeviceState, PointState> {
   /** Takes the device out of the tables and gives its tables back. Cannot fail. */
   release(): void
 }
-
-export const sourcesOf = (device: Device): number[] => [device.requesterId, ...(device.aliases ?? [])]
 
 /** Whether device and unit can do ATS. */
 export const canAts = (unit: Unit, device: Device): boolean =>
@@ -68,33 +66,23 @@ const force = (unit: Unit, { place, to }: Omit<Stage, 'from'>): void => {
   apply(unit, place.address, steps.filter((step) => step.do !== 'invalidate'))
 }
 
-/** Carries the stages out in order: all of them, or none, and then it throws. */
-export const switchEntries = (unit: Unit, stages: readonly Stage[]): void => {
-  stages.forEach((stage, index) => {
-    try {
-      change(unit, stage)
-    } catch (error) {
-      for (const { place, from } of stages.slice(0, index + 1).reverse()) {
-        try {
-          change(unit, { place, from: load(unit, place.address, from.length), to: from })
-        } catch {
-          force(unit, { place, to: from })
-        }
-      }
-      throw error
-    }
-  })
+/** Brings back what was before a change that broke off somewhere. */
+const undo = (unit: Unit, { place, from }: Stage): void => {
+  try {
+    change(unit, { place, from: load(unit, place.address, from.length), to: from })
+  } catch {
+    force(unit, { place, to: from })
+  }
 }
+
+/** Carries the stages out in order: all of them, or none, and then it throws. */
+export const switchEntries = (unit: Unit, stages: readonly Stage[]): void =>
+  makeAll(stages, (stage) => change(unit, stage), (stage) => undo(unit, stage))
 
 /** Carries the stages out whatever the unit says; what it says is warned about. Memory says `to` when it returns. */
 export const blockEntries = (unit: Unit, stages: readonly Stage[], device: Device, warn: Warn): void => {
-  for (const stage of stages) {
-    try {
-      change(unit, stage)
-    } catch (error) {
-      if (!(error instanceof IommuError)) throw error
-      force(unit, stage)
-      warn(`${device.name} is blocked in the tables, but the unit may go on using old entries: ${error.message}`)
-    }
-  }
+  forceAll(stages, (stage) => change(unit, stage), (stage, { message }) => {
+    force(unit, stage)
+    warn(`${device.name} is blocked in the tables, but the unit may go on using old entries: ${message}`)
+  })
 }

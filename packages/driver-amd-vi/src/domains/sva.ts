@@ -1,14 +1,14 @@
 // SVA domains: a process's own tables on PASIDs, kept true by its notifications.
-import { IommuError } from '@iommu/core'
 import type { AddressSpace, SvaDomain } from '@iommu/core'
-import { createShares, occupy } from '@iommu/core/driver'
-import type { Occupant } from '@iommu/core/driver'
+import { createProcessDomain, createShares, pointsOf, settle } from '@iommu/core/driver'
 import type { DeviceState } from '../devices/state.js'
 import type { Driver } from '../driver.js'
 import type { Unit } from '../unit.js'
 import { pasidFormatNames } from './formats.js'
 import { createInvalidator } from './invalidator.js'
 import type { PointState } from './words.js'
+
+const PAGE = 0x1000n
 
 /** Why a unit cannot walk a process's tables, or undefined where it can. */
 export const svaObstacle = (unit: Unit, { levels, pageShift }: Pick<AddressSpace, 'levels' | 'pageShift'>): string | undefined => {
@@ -23,40 +23,20 @@ export const svaObstacle = (unit: Unit, { levels, pageShift }: Pick<AddressSpace
 
 /** Throws EOPNOTSUPP where no unit could walk the space's tables. */
 export const createSvaDomain = (driver: Driver, unit: Unit, space: AddressSpace): SvaDomain => {
-  const obstacle = svaObstacle(unit, space)
-  if (obstacle !== undefined) throw new IommuError('EOPNOTSUPP', obstacle)
   // Tagged by each device's own id and the PASID, like all guest tables.
   const shares = createShares<Unit, DeviceState>({ take: () => 0, give: () => undefined })
   const invalidator = createInvalidator(shares.all, 'guest', driver.warn)
-  let ended = false
-
-  const occupant: Occupant<DeviceState> = { left: shares.leave }
-  const unsubscribe = space.subscribe({
-    invalidate(start, end) {
-      // The CPU may have freed tables too: paging-structure caches go with the leaves.
-      invalidator.range(start, end, false)
+  return createProcessDomain(driver, unit, space, {
+    obstacle: (each) => svaObstacle(each, space),
+    set(state, pasid) {
+      const next: PointState = { kind: 'guest', levels: state.unit.pasidLevels, root: space.root }
+      settle(shares, state, pasid, () => next)
     },
-    release() {
-      ended = true
-      for (const { points } of [...shares.all.values()]) {
-        for (const [state, pasids] of [...points]) {
-          // The owner is gone, its devices may not know yet: their DMA faults. Nothing keeps a PASID's faults silent.
-          for (const pasid of [...pasids]) state.block(pasid)
-        }
-      }
+    // Paging-structure caches go with the leaves.
+    invalidate: (start, end) => void invalidator.range({ start, end, pageSize: PAGE, leavesOnly: false }),
+    end() {
+      // Their DMA faults. Nothing keeps a PASID's faults silent.
+      for (const { state, pasid } of pointsOf(shares.all.values())) state.block(pasid)
     },
   })
-  return {
-    kind: 'sva',
-    owner: driver.owner,
-    addressSpace: space,
-    setDevPasid(device, pasid) {
-      const state = driver.stateOf(device)
-      const why = ended ? 'the address space has ended' : svaObstacle(state.unit, space)
-      if (why !== undefined) throw new IommuError('EINVAL', why, { device: device.name })
-      const next: PointState = { kind: 'guest', levels: state.unit.pasidLevels, root: space.root }
-      shares.join(state, pasid, () => occupy(state, pasid, occupant, next))
-    },
-    free: unsubscribe,
-  }
 }

@@ -1,7 +1,7 @@
 // The caches of the hardware: what each invalidation command drops, and nothing more.
 import { createEntryCache } from '@iommu/hardware'
-import type { EntryCache, TranslationCache } from '@iommu/hardware'
-import { createTranslations, dropTranslations } from '@iommu/page-table'
+import type { EntryCache, Names, TranslationCache } from '@iommu/hardware'
+import { createTranslations, forgetPages } from '@iommu/page-table'
 import type { Translations } from '@iommu/page-table'
 import type { DeviceEntry, Gcr3Copy } from './copies.js'
 import type { Leaf } from './walks.js'
@@ -37,12 +37,18 @@ export const createCaches = (): Caches => ({
   devices: new Map(),
 })
 
-const all = (): boolean => true
-
-/** INVALIDATE_IOMMU_ALL. Device TLBs are not the unit's. */
-export const dropEverything = (caches: Caches): void => {
-  caches.entries.drop(all)
-  caches.gcr3.drop(all)
-  dropTranslations(caches.host, all)
-  dropTranslations(caches.guest, all)
+/** Drops what an invalidation names, and nothing more. Device entries have no tag but their source. */
+export const forget = ({ entries, gcr3, host, guest, devices }: Caches, { entry, pages, device }: Names): void => {
+  if (entry !== undefined) entries.drop((_tag, source) => entry({ cache: 'device', source, pasid: 0, domain: 0, absent: false }))
+  if (pages !== undefined) {
+    forgetPages(host, (tag) => pages.under({ space: 'host', domain: tag, pasid: 0 }), pages)
+    const { leavesOnly = false } = pages
+    const isGuest = (domain: number, pasid: number): boolean => pages.under({ space: 'guest', domain, pasid })
+    forgetPages(guest, (tag) => isGuest(Math.floor(tag / PASIDS), tag % PASIDS), pages)
+    // The way to the root counts as a structure: it goes with PDE. No manual at hand says so, Linux always sets it there.
+    if (!leavesOnly) gcr3.drop(({ domainId, pasid }) => isGuest(domainId, pasid))
+  }
+  if (device !== undefined) {
+    devices.get(device.source)?.dropRange((tag) => device.pasid === 'all' || tag === device.pasid, ...device.range)
+  }
 }

@@ -1,47 +1,56 @@
-// What each command names, as adversarial mode asks: by the tags that copies hold.
+// What each command names, by the tags that copies hold: for the buffer, which has the caches forget it, and for adversarial mode.
 import { decode, decodeField, describe, renderLine } from '@iommu/bits'
-import { dropsNothing } from '@iommu/hardware'
-import type { Command, CommandEvent, Drop, Held } from '@iommu/hardware'
-import { completionWait, invalidateDevtabEntry, invalidateIommuPages, invalidateIotlbPages, OPCODES } from '../tables/index.js'
-import { commandLayout, pageRange } from './queue.js'
+import type { Entry } from '@iommu/bits'
+import { dropOf, frameOf } from '@iommu/hardware'
+import type { Command, CommandEvent, FrameRange, Names } from '@iommu/hardware'
+import { commands, completionWait, invalidateDevtabEntry, invalidateIommuPages, invalidateIotlbPages, OPCODES } from '../tables/index.js'
 
 type Words = readonly bigint[]
-type Place = Pick<Held<unknown>, 'first' | 'last'>
 
-const meets = ([first, last]: readonly [number, number], held: Place): boolean => held.first <= last && held.last >= first
+/** The layout of a command, or undefined for an opcode that there is not. All commands share the place of Opcode. */
+export const commandLayout = (words: Words): Entry | undefined => commands[decodeField(completionWait, words, 'Opcode')]
 
-const devtabEntry = (words: Words): Drop => {
-  const { DeviceID } = decode(invalidateDevtabEntry, words)
-  return { ...dropsNothing, entry: (tag) => tag.cache === 'device' && tag.source === DeviceID }
+/** One page, or with S an aligned range: the lowest zero bit from bit 12 on is half of its size; no zero bit below 63: all. */
+const pageRange = (address: bigint, sized: boolean): FrameRange => {
+  if (!sized) return [frameOf(address), frameOf(address)]
+  let bit = 12n
+  while (bit < 63n && ((address >> bit) & 1n) === 1n) bit++
+  if (bit === 63n) return [0, Infinity]
+  const size = 1n << (bit + 1n)
+  const start = address & ~(size - 1n)
+  return [frameOf(start), frameOf(start + size - 1n)]
 }
 
-const iommuPages = (words: Words): Drop => {
-  const d = decode(invalidateIommuPages, words)
-  const range = pageRange(d.ADDR, d.S === 1)
-  const space = d.GN === 1 ? 'guest' : 'host'
-  const pasid = d.GN === 1 ? d.PASID : 0
+const devtabEntry = (words: Words): Names => {
+  const { DeviceID } = decode(invalidateDevtabEntry, words)
+  return { entry: (tag) => tag.cache === 'device' && tag.source === DeviceID }
+}
+
+const iommuPages = (words: Words): Names => {
+  const { ADDR, S, GN, PASID, DomainID, PDE } = decode(invalidateIommuPages, words)
+  const [space, pasid] = GN === 1 ? ['guest', PASID] : ['host', 0]
   return {
-    ...dropsNothing,
-    translation: (held) => held.tag.space === space && held.tag.domain === d.DomainID && held.tag.pasid === pasid
-      && meets(range, held) && (d.PDE === 1 || held.kind === 'leaf'),
+    pages: {
+      under: (tag) => tag.space === space && tag.domain === DomainID && tag.pasid === pasid,
+      range: pageRange(ADDR, S === 1), leavesOnly: PDE === 0,
+    },
   }
 }
 
-const iotlbPages = (words: Words): Drop => {
-  const d = decode(invalidateIotlbPages, words)
-  const range = pageRange(d.ADDR, d.S === 1)
-  const pasid = d.GN === 1 ? d.PASID : 0
-  return { ...dropsNothing, device: (held) => held.tag.domain === d.DeviceID && held.tag.pasid === pasid && meets(range, held) }
+const iotlbPages = (words: Words): Names => {
+  const { DeviceID, ADDR, S, GN, PASID } = decode(invalidateIotlbPages, words)
+  return { device: { source: DeviceID, pasid: GN === 1 ? PASID : 0, range: pageRange(ADDR, S === 1) } }
 }
 
 /** INVALIDATE_IOMMU_ALL. Device TLBs are not the unit's. */
-const all = (): Drop => ({ ...dropsNothing, entry: () => true, translation: () => true })
+const all = (): Names => ({ entry: () => true, pages: { under: () => true } })
 
-const drops: Readonly<Record<number, { readonly kind: string; readonly of: (words: Words) => Drop }>> = {
-  [OPCODES.invalidateDevtabEntry]: { kind: 'device-entry', of: devtabEntry },
-  [OPCODES.invalidateIommuPages]: { kind: 'pages', of: iommuPages },
-  [OPCODES.invalidateIotlbPages]: { kind: 'device-tlb', of: iotlbPages },
-  [OPCODES.invalidateIommuAll]: { kind: 'all', of: all },
+/** By opcode. The others name nothing that is cached here. */
+export const drops: Readonly<Record<number, { readonly kind: string; readonly names: (words: Words) => Names }>> = {
+  [OPCODES.invalidateDevtabEntry]: { kind: 'device-entry', names: devtabEntry },
+  [OPCODES.invalidateIommuPages]: { kind: 'pages', names: iommuPages },
+  [OPCODES.invalidateIotlbPages]: { kind: 'device-tlb', names: iotlbPages },
+  [OPCODES.invalidateIommuAll]: { kind: 'all', names: all },
 }
 
 /** A command of the buffer as adversarial mode knows them. `told`: whether the data of a wait has been written. */
@@ -55,5 +64,5 @@ export const commandOf = ({ words }: CommandEvent, told: (address: bigint, data:
     return { text, kind: 'wait', completes: d.S === 1 && told(d.StoreAddress, d.Data), fences: d.F === 1 }
   }
   const found = drops[opcode]
-  return found === undefined ? undefined : { text, kind: found.kind, drop: found.of(words), completes: false, fences: false }
+  return found === undefined ? undefined : { text, kind: found.kind, drop: dropOf(found.names(words)), completes: false, fences: false }
 }

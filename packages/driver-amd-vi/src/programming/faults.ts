@@ -2,7 +2,7 @@
 import { decode, encode } from '@iommu/bits'
 import { createRing, frameAddress } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
-import { EVENT_CODES, events as known, invalidDeviceRequestEvent, ioPageFaultEvent, iotlbInvTimeoutEvent, OFFSETS, status } from '../tables/index.js'
+import { EVENT_CODES, invalidDeviceRequestEvent, ioPageFaultEvent, iotlbInvTimeoutEvent, OFFSETS, status } from '../tables/index.js'
 import { restartEvents } from './registers.js'
 
 /** log2 of the log's entries: one page. */
@@ -10,11 +10,8 @@ const LENGTH = 8
 
 /** One event as hardware logged it. */
 export interface RecordedFault {
+  /** `events` of ./tables has its name, and says what it means. */
   readonly code: number
-  /** The manual's name, or undefined for a code that is not known. */
-  readonly name: string | undefined
-  /** What the code means, or undefined for a code that is not known. */
-  readonly meaning: string | undefined
   /** Absent where the event is no device's. */
   readonly source?: number
   /** Absent: a request without PASID, or an event that does not say. */
@@ -49,14 +46,11 @@ const OF_THE_BUFFER: ReadonlySet<number> = new Set([EVENT_CODES.illegalCommandEr
 
 const readEvent = (words: readonly [bigint, bigint]): RecordedFault => {
   const { Code: code, DeviceID, ADDR, RW, GN, PASIDHigh, DomainID } = decode(ioPageFaultEvent, words)
-  const found = known.get(code)
   const pasid = code === EVENT_CODES.invalidDeviceRequest ? decode(invalidDeviceRequestEvent, words).PASID
     : (PASIDHigh << 16) | DomainID
   const hasPasid = code === EVENT_CODES.invalidDeviceRequest ? pasid !== 0 : ACCESSES.has(code) && GN === 1
   return {
     code,
-    name: found?.name,
-    meaning: found?.meaning,
     ...(OF_THE_BUFFER.has(code) ? {} : { source: DeviceID }),
     ...(hasPasid && pasid !== 0 ? { pasid } : {}),
     address: ADDR,

@@ -20,7 +20,7 @@ export interface PageTag {
   readonly pasid?: number
 }
 
-export const devtabEntry = (source: number): Command =>
+const devtabEntry = (source: number): Command =>
   two(encode(invalidateDevtabEntry, { Opcode: OPCODES.invalidateDevtabEntry, DeviceID: source }))
 
 export const everything = (): Command => two(encode(invalidateIommuAll, { Opcode: OPCODES.invalidateIommuAll }))

@@ -2,8 +2,10 @@
 import { address, bit, entry, field, split, wide } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
 
-const from = { confirmedBy: ['linux', 'qemu'] } as const
-const linux = { confirmedBy: ['linux'] } as const
+const BOTH = ['linux', 'qemu'] as const
+const from = { confirmedBy: BOTH } as const
+const LINUX = ['linux'] as const
+const linux = { confirmedBy: LINUX } as const
 const nobody = { confirmedBy: [] } as const
 const opcode = field(63, 60, 'Opcode', undefined, from)
 const deviceId = field(15, 0, 'Device Identifier', undefined, from)
@@ -18,7 +20,7 @@ export const OPCODES = {
 } as const
 
 export const completionWait = entry('amd.cmd.completion-wait', {
-  title: 'COMPLETION_WAIT', bits: 128, section: 'amd:2.4.1?', ...from, reserved: [[59, 52]],
+  title: 'COMPLETION_WAIT', bits: 128, section: 'amd:2.4.1?', confirmedBy: BOTH, reserved: [[59, 52]],
 }, {
   S: bit(0, 'Store: Data goes to StoreAddress'),
   I: bit(1, 'Interrupt: Status.ComWaitInt is set'),
@@ -29,14 +31,14 @@ export const completionWait = entry('amd.cmd.completion-wait', {
 })
 
 export const invalidateDevtabEntry = entry('amd.cmd.invalidate-devtab-entry', {
-  title: 'INVALIDATE_DEVTAB_ENTRY', bits: 128, section: 'amd:2.4.2?', ...from, reserved: [[59, 16], [127, 64]],
+  title: 'INVALIDATE_DEVTAB_ENTRY', bits: 128, section: 'amd:2.4.2?', confirmedBy: BOTH, reserved: [[59, 16], [127, 64]],
 }, {
   DeviceID: deviceId,
   Opcode: opcode,
 })
 
 export const invalidateIommuPages = entry('amd.cmd.invalidate-iommu-pages', {
-  title: 'INVALIDATE_IOMMU_PAGES', bits: 128, section: 'amd:2.4.3?', ...from, reserved: [[31, 20], [59, 48], [75, 67]],
+  title: 'INVALIDATE_IOMMU_PAGES', bits: 128, section: 'amd:2.4.3?', confirmedBy: BOTH, reserved: [[31, 20], [59, 48], [75, 67]],
 }, {
   PASID: field(19, 0, 'PASID, where GN is 1', undefined, linux),
   DomainID: field(47, 32, 'Domain Identifier', undefined, { alias: ['DomID'] }),
@@ -52,7 +54,7 @@ export const invalidateIommuPages = entry('amd.cmd.invalidate-iommu-pages', {
  * these two the other way round. PASID[19:16] is from that header alone: Linux leaves it zero, QEMU ignores all parts.
  */
 export const invalidateIotlbPages = entry('amd.cmd.invalidate-iotlb-pages', {
-  title: 'INVALIDATE_IOTLB_PAGES', bits: 128, section: 'amd:2.4.4?', ...from, reserved: [[65, 65], [67, 67], [75, 70]],
+  title: 'INVALIDATE_IOTLB_PAGES', bits: 128, section: 'amd:2.4.4?', confirmedBy: BOTH, reserved: [[65, 65], [67, 67], [75, 70]],
 }, {
   DeviceID: deviceId,
   MaxPend: field(31, 24, 'Maximum Pending invalidations', undefined, linux),
@@ -66,7 +68,7 @@ export const invalidateIotlbPages = entry('amd.cmd.invalidate-iotlb-pages', {
 })
 
 export const invalidateInterruptTable = entry('amd.cmd.invalidate-interrupt-table', {
-  title: 'INVALIDATE_INTERRUPT_TABLE', bits: 128, section: 'amd:2.4.5?', ...from, reserved: [[59, 16], [127, 64]],
+  title: 'INVALIDATE_INTERRUPT_TABLE', bits: 128, section: 'amd:2.4.5?', confirmedBy: BOTH, reserved: [[59, 16], [127, 64]],
 }, {
   DeviceID: field(15, 0, 'Device Identifier', undefined, linux),
   Opcode: opcode,
@@ -87,7 +89,7 @@ export const prefetchIommuPages = entry('amd.cmd.prefetch-iommu-pages', {
 })
 
 export const completePprRequest = entry('amd.cmd.complete-ppr-request', {
-  title: 'COMPLETE_PPR_REQUEST', bits: 128, section: 'amd:2.4.7?', ...from,
+  title: 'COMPLETE_PPR_REQUEST', bits: 128, section: 'amd:2.4.7?', confirmedBy: BOTH,
   reserved: [[31, 16], [59, 52], [65, 64], [95, 67], [107, 106], [127, 112]],
 }, {
   DeviceID: field(15, 0, 'Device Identifier', undefined, linux),
@@ -95,18 +97,18 @@ export const completePprRequest = entry('amd.cmd.complete-ppr-request', {
   Opcode: opcode,
   GN: guest,
   // Linux's mask leaves the tenth bit out.
-  Tag: field(105, 96, 'Completion Tag', undefined, { ...linux, alias: ['CompletionTag'] }),
-  Status: field(111, 108, 'Completion Status', { 0: 'success', 1: 'invalid request', 15: 'failure' }, { ...linux, alias: ['PPRCode'] }),
+  Tag: field(105, 96, 'Completion Tag', undefined, { confirmedBy: LINUX, alias: ['CompletionTag'] }),
+  Status: field(111, 108, 'Completion Status', { 0: 'success', 1: 'invalid request', 15: 'failure' }, { confirmedBy: LINUX, alias: ['PPRCode'] }),
 })
 
 export const invalidateIommuAll = entry('amd.cmd.invalidate-iommu-all', {
-  title: 'INVALIDATE_IOMMU_ALL', bits: 128, section: 'amd:2.4.8?', ...from, reserved: [[59, 0], [127, 64]],
+  title: 'INVALIDATE_IOMMU_ALL', bits: 128, section: 'amd:2.4.8?', confirmedBy: BOTH, reserved: [[59, 0], [127, 64]],
 }, {
   Opcode: opcode,
 })
 
-/** The layout of each opcode. All share the place of Opcode. */
-export const commands: Readonly<Record<number, Entry>> = {
+/** The layout of each opcode. All share the place of Opcode. Made by a pure call, so that whoever needs single ones does not carry all. */
+export const commands: Readonly<Record<number, Entry>> = /* @__PURE__ */ (() => ({
   [OPCODES.completionWait]: completionWait,
   [OPCODES.invalidateDevtabEntry]: invalidateDevtabEntry,
   [OPCODES.invalidateIommuPages]: invalidateIommuPages,
@@ -115,4 +117,4 @@ export const commands: Readonly<Record<number, Entry>> = {
   [OPCODES.prefetchIommuPages]: prefetchIommuPages,
   [OPCODES.completePprRequest]: completePprRequest,
   [OPCODES.invalidateIommuAll]: invalidateIommuAll,
-}
+}))()

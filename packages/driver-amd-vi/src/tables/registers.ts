@@ -1,5 +1,6 @@
 // Registers: where they lie, and the fields of those that have fields.
 import { address, bit, entry, field } from '@iommu/bits'
+import type { Entry, Source } from '@iommu/bits'
 
 /** Byte offsets into the register window. */
 export const OFFSETS = {
@@ -10,13 +11,15 @@ export const OFFSETS = {
   PPR_HEAD: 0x2030, PPR_TAIL: 0x2038, GALOG_HEAD: 0x2040, GALOG_TAIL: 0x2048,
 } as const
 
-const from = { confirmedBy: ['linux', 'qemu'] } as const
-const capture = { confirmedBy: ['linux', 'qemu', 'capture'] } as const
+const BOTH = ['linux', 'qemu'] as const
+const from = { confirmedBy: BOTH } as const
+const CAPTURE = ['linux', 'qemu', 'capture'] as const
+const capture = { confirmedBy: CAPTURE } as const
 const nobody = { confirmedBy: [] } as const
 
 /** The capability header in PCI configuration space; NpCache is nowhere else. */
 export const capabilityHeader = entry('amd.capability-header', {
-  title: 'Capability header', bits: 32, wordBits: 32, section: 'amd:3.2.1?', ...capture, reserved: [[31, 29]],
+  title: 'Capability header', bits: 32, wordBits: 32, section: 'amd:3.2.1?', confirmedBy: CAPTURE, reserved: [[31, 29]],
 }, {
   CapId: field(7, 0, 'Capability Identifier: 0x0f'),
   CapPtr: field(15, 8, 'Next capability'),
@@ -30,7 +33,7 @@ export const capabilityHeader = entry('amd.capability-header', {
 })
 
 export const deviceTableBase = entry('amd.devtab-base', {
-  title: 'Device table base address register', bits: 64, section: 'amd:3.4.1?', ...capture, reserved: [[11, 9], [63, 52]],
+  title: 'Device table base address register', bits: 64, section: 'amd:3.4.1?', confirmedBy: CAPTURE, reserved: [[11, 9], [63, 52]],
 }, {
   Size: field(8, 0, 'Size: (Size+1) * 4 KiB'),
   Base: address(51, 12, 'Device Table Base Address'),
@@ -40,19 +43,12 @@ const ringParts = {
   Base: address(51, 12, 'Base Address'),
   Len: field(59, 56, 'Length: 2^Len entries, 8 to 15'),
 } as const
-const ringOptions = { bits: 64, ...capture, reserved: [[11, 0], [55, 52], [63, 60]] } as const
+const ring = /* @__NO_SIDE_EFFECTS__ */ (name: string, title: string, section: string, confirmedBy: readonly Source[]): Entry<typeof ringParts> =>
+  entry(name, { title, bits: 64, section, confirmedBy, reserved: [[11, 0], [55, 52], [63, 60]] }, ringParts)
 
-export const commandBufferBase = entry('amd.cmd-base', {
-  title: 'Command buffer base address register', section: 'amd:3.4.2?', ...ringOptions,
-}, ringParts)
-
-export const eventLogBase = entry('amd.evt-base', {
-  title: 'Event log base address register', section: 'amd:3.4.3?', ...ringOptions,
-}, ringParts)
-
-export const pprLogBase = entry('amd.ppr-base', {
-  title: 'PPR log base address register', section: 'amd:3.4.7?', ...ringOptions, confirmedBy: ['linux'],
-}, ringParts)
+export const commandBufferBase = ring('amd.cmd-base', 'Command buffer base address register', 'amd:3.4.2?', CAPTURE)
+export const eventLogBase = ring('amd.evt-base', 'Event log base address register', 'amd:3.4.3?', CAPTURE)
+export const pprLogBase = ring('amd.ppr-base', 'PPR log base address register', 'amd:3.4.7?', ['linux'])
 
 export const control = entry('amd.control', {
   title: 'Control register', bits: 64, section: 'amd:3.4.4?', confirmedBy: ['linux'],
@@ -148,7 +144,7 @@ export const extendedFeatures2 = entry('amd.efr2', {
 })
 
 export const status = entry('amd.status', {
-  title: 'Status register', bits: 64, section: 'amd:3.4.18?', ...from, reserved: [[63, 11]],
+  title: 'Status register', bits: 64, section: 'amd:3.4.18?', confirmedBy: BOTH, reserved: [[63, 11]],
 }, {
   EvtOvf: bit(0, 'Event log Overflow'),
   EvtInt: bit(1, 'Event log Interrupt', capture),
@@ -165,7 +161,7 @@ export const status = entry('amd.status', {
 
 /** Head and tail of every ring: a byte offset. */
 export const ringPointer = entry('amd.ring-pointer', {
-  title: 'Ring head or tail register', bits: 64, section: 'amd:3.4.14?', ...capture, reserved: [[3, 0], [63, 19]],
+  title: 'Ring head or tail register', bits: 64, section: 'amd:3.4.14?', confirmedBy: CAPTURE, reserved: [[3, 0], [63, 19]],
 }, {
   Offset: field(18, 4, 'Offset / 16'),
 })

@@ -190,7 +190,7 @@ export const variants: readonly AmdVariant[] = [
       range && { start: range.start ^ 0x100_0000n, end: range.end ^ 0x100_0000n }),
   }),
   variant({ id: 'tables-not-forgotten', title: 'flushes say that only leaves changed, although tables were freed', breaks: [
-    'C-UNMAP-04', 'C-UNMAP-02', 'C-UNMAP-07', 'C-UNMAP-08', 'C-TLB-02', 'C-FREE-02',
+    'C-UNMAP-04', 'C-UNMAP-02', 'C-UNMAP-07', 'C-UNMAP-08', 'C-UNMAP-09', 'C-TLB-02', 'C-FREE-02',
   ] }, {
     flushPages: (tag, start, end) => programming.flushPages(tag, start, end, true),
   }),
@@ -199,17 +199,17 @@ export const variants: readonly AmdVariant[] = [
   }),
   variant({ id: 'wrong-domain-flushed', title: 'an unmap flushes the domain with the next id', breaks: [
     'C-TLB-01', 'C-PASID-11', 'C-SVA-03', 'C-SVA-05', 'C-UNMAP-02', 'C-UNMAP-03', 'C-UNMAP-04', 'C-UNMAP-07',
-    'C-UNMAP-08', 'C-TLB-02', 'C-FREE-02',
+    'C-UNMAP-08', 'C-UNMAP-09', 'C-TLB-02', 'C-FREE-02',
   ] }, {
     flushPages: (tag, ...rest) => programming.flushPages({ ...tag, domainId: tag.domainId + 1 }, ...rest),
   }),
   variant({ id: 'pasid-pages-not-flushed', title: 'an unmap flushes the requester id\'s translations, and no PASID\'s', breaks: [
-    'C-PASID-11', 'C-SVA-03', 'C-SVA-05', 'C-UNMAP-07', 'C-UNMAP-08', 'C-TLB-02', 'C-FREE-02',
+    'C-PASID-11', 'C-SVA-03', 'C-SVA-05', 'C-UNMAP-07', 'C-UNMAP-08', 'C-UNMAP-09', 'C-TLB-02', 'C-FREE-02',
   ] }, {
     flushPages: (tag, ...rest) => (tag.pasid === undefined || tag.pasid === 0 ? programming.flushPages(tag, ...rest) : []),
   }),
   variant({ id: 'guest-flushed-as-host', title: 'guest tables are flushed without their PASID', breaks: [
-    'C-PASID-11', 'C-SVA-03', 'C-SVA-05', 'C-UNMAP-02', 'C-UNMAP-03', 'C-UNMAP-04', 'C-UNMAP-07', 'C-UNMAP-08',
+    'C-PASID-11', 'C-SVA-03', 'C-SVA-05', 'C-UNMAP-02', 'C-UNMAP-03', 'C-UNMAP-04', 'C-UNMAP-07', 'C-UNMAP-08', 'C-UNMAP-09',
     'C-TLB-01', 'C-TLB-02', 'C-FREE-02',
   ] }, {
     flushPages: ({ domainId }, ...rest) => programming.flushPages({ domainId }, ...rest),

@@ -1,6 +1,6 @@
 // A probed device: its translation points, and the changes that switch them.
-import { IommuError } from '@iommu/core'
 import type { Device, Pasid } from '@iommu/core'
+import { forceAll, makeAll } from '@iommu/core/driver'
 import type { Points, Warn } from '@iommu/core/driver'
 import type { Words } from '@iommu/bits'
 import type { StageTwoFacts } from '../domains/words.js'
@@ -35,8 +35,6 @@ export interface DeviceState extends Points<DeviceState, PointState> {
   /** Takes the device out of the tables and gives its tables back. Cannot fail. */
   release(): void
 }
-
-export const sourcesOf = (device: Device): number[] => [device.requesterId, ...(device.aliases ?? [])]
 
 /** Whether device and SMMU can do ATS. */
 export const canAts = (unit: Unit, device: Device): boolean =>
@@ -99,26 +97,13 @@ const undo = (unit: Unit, change: Change): void => {
 }
 
 /** Makes all changes, in order; or none, and then it throws. */
-export const makeChanges = (unit: Unit, changes: readonly Change[]): void => {
-  changes.forEach((change, index) => {
-    try {
-      make(unit, change)
-    } catch (error) {
-      for (const made of changes.slice(0, index + 1).reverse()) undo(unit, made)
-      throw error
-    }
-  })
-}
+export const makeChanges = (unit: Unit, changes: readonly Change[]): void =>
+  makeAll(changes, (change) => make(unit, change), (change) => undo(unit, change))
 
 /** Makes all changes whatever the SMMU says; what it says is warned about. Memory is changed when it returns. */
 export const forceChanges = (unit: Unit, changes: readonly Change[], device: Device, warn: Warn): void => {
-  for (const change of changes) {
-    try {
-      make(unit, change)
-    } catch (error) {
-      if (!(error instanceof IommuError)) throw error
-      if (change.what === 'entry') force(unit, change, change.to)
-      warn(`${device.name} is blocked in the tables, but the SMMU may go on using old entries: ${error.message}`)
-    }
-  }
+  forceAll(changes, (change) => make(unit, change), (change, { message }) => {
+    if (change.what === 'entry') force(unit, change, change.to)
+    warn(`${device.name} is blocked in the tables, but the SMMU may go on using old entries: ${message}`)
+  })
 }

@@ -1,13 +1,14 @@
 // A device behind an SMMU: the stream table entries of its sources, and the CD table of its PASIDs.
 import { IommuError } from '@iommu/core'
 import type { Device, Pasid } from '@iommu/core'
+import { sourcesOf } from '@iommu/core/driver'
 import type { Warn } from '@iommu/core/driver'
 import type { Words } from '@iommu/bits'
 import { abortWords, streamWords } from '../domains/words.js'
 import type { StreamFacts } from '../domains/words.js'
 import type { Unit } from '../unit.js'
 import { contextBits, createContexts } from './contexts.js'
-import { canAts, enabledTlbs, forceChanges, makeChanges, sourcesOf } from './state.js'
+import { canAts, enabledTlbs, forceChanges, makeChanges } from './state.js'
 import type { Change, DeviceState, PointState } from './state.js'
 
 const BLOCKED: PointState = { kind: 'blocked' }

@@ -1,9 +1,11 @@
 // Flushes a domain's pages everywhere it is: each SMMU's TLB under the domain's tag, then the devices' own TLBs.
 import { IommuError } from '@iommu/core'
 import type { Pasid } from '@iommu/core'
+import { flushShares } from '@iommu/core/driver'
 import type { Share, ShareIds, Warn } from '@iommu/core/driver'
+import type { PageFlushes } from '@iommu/page-table'
 import type { DeviceState } from '../devices/state.js'
-import type { PageRange, Tag } from '../programming/invalidate.js'
+import type { Tag } from '../programming/invalidate.js'
 import type { Command } from '../programming/plan.js'
 import type { GranuleShift } from '../tables/index.js'
 import type { Unit } from '../unit.js'
@@ -11,35 +13,18 @@ import type { Unit } from '../unit.js'
 /** Where a domain is on one SMMU, and under which ASID or VMID. */
 export type SmmuShare = Share<Unit, DeviceState>
 
-/** Flushes answer whether they completed. An SMMU that does not answer is warned about. */
-export interface Invalidator {
-  range(pages: PageRange): boolean
-  everything(): boolean
-}
-
-/** TLBs first and completed, then the devices' own: a translation request in between would bring the old page back. */
 export const createInvalidator = (
   shares: ReadonlyMap<Unit, SmmuShare>, stage: 1 | 2, granule: GranuleShift, warn: Warn,
-): Invalidator => {
-  const flush = (
-    pages: (share: SmmuShare, tag: Tag) => readonly Command[], device: (unit: Unit, source: number, pasid: Pasid) => Command,
-  ): boolean => {
-    let completed = true
-    for (const share of shares.values()) {
-      const { unit, id, points } = share
-      try {
-        unit.queue.submit(pages(share, { stage, id }))
-        const own = [...points].flatMap(([state, pasids]) => [...pasids].flatMap((pasid) =>
-          state.deviceTlbs().map((source) => device(unit, source, pasid))))
-        if (own.length > 0) unit.queue.submit(own)
-      } catch (error) {
-        if (!(error instanceof IommuError)) throw error
-        completed = false
-        warn(`${stage === 1 ? 'ASID' : 'VMID'} ${id}: an unmap may not have reached the hardware: ${error.message}`)
-      }
-    }
-    return completed
-  }
+): PageFlushes => {
+  const flush = (own: (share: SmmuShare, tag: Tag) => readonly Command[], device: (unit: Unit, source: number, pasid: Pasid) => Command): boolean =>
+    flushShares<Unit, DeviceState, Command>(shares, {
+      unit: (share) => own(share, { stage, id: share.id }),
+      device: ({ share: { unit }, state, pasid }) => state.deviceTlbs().map((source) => device(unit, source, pasid)),
+    }, {
+      // The queue splits what is too much for it by itself.
+      batch: Infinity,
+      told: ({ id }, { message }) => warn(`${stage === 1 ? 'ASID' : 'VMID'} ${id}: an unmap may not have reached the hardware: ${message}`),
+    })
   return {
     range: (pages) => flush(
       ({ unit }, tag) => unit.programming.flushPages(tag, pages, granule, unit.capabilities),

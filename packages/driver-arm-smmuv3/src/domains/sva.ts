@@ -1,8 +1,6 @@
 // SVA domains: a process's own tables on PASIDs, kept true by its notifications.
-import { IommuError } from '@iommu/core'
 import type { AddressSpace, SvaDomain } from '@iommu/core'
-import { createShares, occupy } from '@iommu/core/driver'
-import type { Occupant } from '@iommu/core/driver'
+import { createProcessDomain, createShares, pointsOf, settle } from '@iommu/core/driver'
 import type { DeviceState, PointState } from '../devices/state.js'
 import type { Driver } from '../driver.js'
 import type { GranuleShift } from '../tables/index.js'
@@ -29,45 +27,26 @@ export const svaObstacle = ({ capabilities }: Unit, { levels, pageShift }: Shape
 
 /** Throws EOPNOTSUPP where the SMMU could not walk the space's tables. */
 export const createSvaDomain = (driver: Driver, unit: Unit, space: AddressSpace): SvaDomain => {
-  const obstacle = svaObstacle(unit, space)
-  if (obstacle !== undefined) throw new IommuError('EOPNOTSUPP', obstacle)
   const granule = space.pageShift as GranuleShift
   const shares = createShares<Unit, DeviceState>(idsOf(1, driver.warn))
   const invalidator = createInvalidator(shares.all, 1, granule, driver.warn)
-  let ended = false
-
   const stateFor = ({ unit: { capabilities } }: DeviceState, { id }: SmmuShare): Extract<PointState, { kind: 'stage 1' }> => ({
     kind: 'stage 1', context: contextWords({ capabilities, granule, inputBits: inputBitsOf(space), root: space.root, asid: id }),
   })
-  const occupant: Occupant<DeviceState> = { left: shares.leave }
-  const unsubscribe = space.subscribe({
-    invalidate(start, end) {
-      // The CPU may have freed tables too: walk caches go with the leaves.
-      invalidator.range({ start, end, pageSize: 1n << BigInt(granule), leavesOnly: false })
+  return createProcessDomain(driver, unit, space, {
+    obstacle: (each) => svaObstacle(each, space),
+    set(state, pasid) {
+      state.reserve(pasid, 1)
+      settle(shares, state, pasid, (share) => stateFor(state, share))
     },
-    release() {
-      ended = true
-      for (const share of shares.all.values()) {
-        for (const [state, pasids] of share.points) {
-          // The owner is gone, its devices may not know yet: their DMA faults, and nobody is told.
-          for (const pasid of pasids) state.set(pasid, { kind: 'stage 1', context: endedContextWords(stateFor(state, share).context) })
-        }
+    // Walk caches go with the leaves.
+    invalidate: (start, end) => void invalidator.range({ start, end, pageSize: 1n << BigInt(granule), leavesOnly: false }),
+    end() {
+      // Their DMA faults, and nobody is told.
+      for (const { share, state, pasid } of pointsOf(shares.all.values())) {
+        state.set(pasid, { kind: 'stage 1', context: endedContextWords(stateFor(state, share).context) })
       }
-      // The tables go when this returns.
       invalidator.everything()
     },
   })
-  return {
-    kind: 'sva',
-    owner: driver.owner,
-    addressSpace: space,
-    setDevPasid(device, pasid) {
-      const state = driver.stateOf(device)
-      const why = ended ? 'the address space has ended' : svaObstacle(state.unit, space)
-      if (why !== undefined) throw new IommuError('EINVAL', why, { device: device.name })
-      state.reserve(pasid, 1)
-      shares.join(state, pasid, (share) => occupy(state, pasid, occupant, stateFor(state, share)))
-    },
-    free: unsubscribe,
-  }
 }

@@ -18,7 +18,9 @@ export const SPACES = { stage1: 'stage 1', stage2: 'stage 2' } as const
 
 const meets = ([first, last]: readonly [number, number], held: Place): boolean => held.first <= last && held.last >= first
 
-const streams = (first: number, last: number): Drop => ({ ...dropsNothing, entry: ({ source }: EntryTag) => source >= first && source <= last })
+/** Streams, and the contexts that are reached through them (IHI0070 4.3.1). */
+const streams = (first: number, last: number): Drop =>
+  ({ ...dropsNothing, below: true, entry: ({ source }: EntryTag) => source >= first && source <= last })
 
 const contexts = (source: number, pasid: number | 'all'): Drop => ({
   ...dropsNothing,

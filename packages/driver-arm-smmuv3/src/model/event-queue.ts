@@ -7,6 +7,8 @@ import type { Detail, Stopped } from './copies.js'
 
 const EVENT_BYTES = 32n
 const CLASSES = { walk: 1, input: 2 } as const
+/** The record has bits 55:12 of an intermediate address. */
+const IPA_MASK = 0xff_ffff_ffff_f000n
 
 /** Where the queue is and how far it has come. Indexes have a wrap bit above them. */
 export interface EventQueueState {
@@ -34,7 +36,7 @@ const recordOf = (layout: Entry, request: DmaRequest, { code }: Stopped, detail:
     PnU: privileged === true ? 1 : 0, InD: execute === true ? 1 : 0, RnW: access === 'read' ? 1 : 0,
     InputAddr: address, S2: detail.stage === 2 ? 1 : 0, CLASS: CLASSES[detail.class ?? 'input'], FetchAddr: detail.fetch ?? 0n,
     // Stage 2 alone: the input address is the intermediate one.
-    IPA: detail.stage === 2 ? address & ~0xfffn : 0n,
+    IPA: detail.stage === 2 ? address & IPA_MASK : 0n,
     Stall: detail.stalls === true ? 1 : 0, STAG: detail.stalls === true ? tag : 0,
   }
   return encode(layout, Object.fromEntries(Object.entries(all).filter(([name]) => Object.hasOwn(layout.fields, name))))

@@ -1,10 +1,12 @@
 // Reads the event queue.
 import { decode, encode } from '@iommu/bits'
+import type { Entry } from '@iommu/bits'
 import type { Machine } from '@iommu/hardware'
-import { anyEvent, events, OFFSETS, outputQueueIndex } from '../tables/index.js'
-import type { EventName , translationEvent } from '../tables/index.js'
+import { anyEvent, EVENT_LAYOUTS, EVENTS, OFFSETS, outputQueueIndex } from '../tables/index.js'
+import type { EventName, translationEvent } from '../tables/index.js'
 
 const EVENT_WORDS = 4
+const NAMES = Object.keys(EVENTS) as readonly EventName[]
 
 /** One event as hardware recorded it. Which members an event has depends on what it is. */
 export interface RecordedEvent {
@@ -12,9 +14,8 @@ export interface RecordedEvent {
   /** Absent: a request without PASID. */
   readonly pasid?: number
   readonly code: number
-  /** undefined for a code that is not known. */
+  /** undefined for a code that is not known; `events` of ./tables says what it means. */
   readonly name: EventName | undefined
-  readonly meaning: string | undefined
   readonly address?: bigint
   readonly access?: 'read' | 'write'
   /** 2: the fault is of stage 2. */
@@ -39,15 +40,14 @@ export interface EventQueue {
 
 const read = (words: readonly bigint[]): RecordedEvent => {
   const { ID, SSV, SSID, SID } = decode(anyEvent, words)
-  const kind = events.get(ID)
+  const name = NAMES.find((each) => EVENTS[each] === ID)
   const values: Partial<ReturnType<typeof decode<(typeof translationEvent)['fields']>>> & { readonly FetchAddr?: bigint }
-    = kind === undefined ? {} : decode(kind.layout, words)
+    = name === undefined ? {} : decode(EVENT_LAYOUTS[name] as Entry, words)
   return {
     source: SID,
     ...(SSV === 1 ? { pasid: SSID } : {}),
     code: ID,
-    name: kind?.name,
-    meaning: kind?.meaning,
+    name,
     ...(values.InputAddr === undefined ? {} : { address: values.InputAddr }),
     ...(values.RnW === undefined ? {} : { access: values.RnW === 1 ? 'read' : 'write' }),
     ...(values.S2 === undefined ? {} : { stage: values.S2 === 1 ? 2 : 1 }),

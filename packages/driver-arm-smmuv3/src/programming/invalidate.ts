@@ -1,5 +1,6 @@
 // What must be flushed, and in which order. Pure: facts of a change become commands.
 import { encode } from '@iommu/bits'
+import type { PageRange } from '@iommu/page-table'
 import {
   ATC_INV_ALL, atcInvCommand, CFGI_ALL_RANGE, cfgiCdCommand, cfgiSteCommand, cfgiSteRangeCommand, OPCODES, tlbiEl2AllCommand,
   resumeCommand, tlbiNhAsidCommand, tlbiNhVaCommand, tlbiNsnhAllCommand, tlbiS12VmallCommand, tlbiS2IpaCommand,
@@ -80,16 +81,6 @@ const ranges = (tag: Tag, start: bigint, count: bigint, granule: GranuleShift, l
     left -= covered
   }
   return commands
-}
-
-/** Pages whose translations changed; both ends inclusive. */
-export interface PageRange {
-  readonly start: bigint
-  readonly end: bigint
-  /** The smallest page among them, in bytes. */
-  readonly pageSize: bigint
-  /** No table was put out of use: pointers to tables may stay cached. */
-  readonly leavesOnly: boolean
 }
 
 /** Pages under a tag. */

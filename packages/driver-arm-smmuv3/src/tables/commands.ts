@@ -40,8 +40,15 @@ const range = {
 }
 const RANGE_RESERVED: readonly Run[] = [[11, 8], [19, 17], [31, 25], [71, 65]]
 
-const command = <const F extends Fields>(name: string, title: string, section: string, reserved: readonly Run[], fields: F): Entry<F> =>
+const command = /* @__NO_SIDE_EFFECTS__ */ <const F extends Fields>(
+  name: string, title: string, section: string, reserved: readonly Run[], fields: F,
+): Entry<F> =>
   entry(`smmuv3.cmd.${name}`, { title, bits: 128, section, confirmedBy: ['linux', 'qemu'], reserved }, fields)
+
+/** A command by address. `tags` come before what all of them have. */
+const byAddress = /* @__NO_SIDE_EFFECTS__ */ <const F extends Fields>(
+  name: string, title: string, section: string, reserved: readonly Run[], tags: F,
+): Entry<F & typeof range> => command(name, title, section, [...RANGE_RESERVED, ...reserved], { ...tags, ...range })
 
 export const prefetchConfigCommand = command('prefetch-config', 'CMD_PREFETCH_CONFIG', 'smmu:4.2.1', [[10, 8], [127, 64]],
   { Opcode, SSV, SSID, SID })
@@ -56,19 +63,15 @@ export const cfgiCdAllCommand = command('cfgi-cd-all', 'CMD_CFGI_CD_ALL', 'smmu:
 
 export const tlbiNhAllCommand = command('tlbi-nh-all', 'CMD_TLBI_NH_ALL', 'smmu:4.4.1', [[31, 8], [63, 48], [127, 64]], { Opcode, VMID })
 export const tlbiNhAsidCommand = command('tlbi-nh-asid', 'CMD_TLBI_NH_ASID', 'smmu:4.4.1', [[31, 8], [127, 64]], { Opcode, VMID, ASID })
-export const tlbiNhVaCommand = command('tlbi-nh-va', 'CMD_TLBI_NH_VA', 'smmu:4.4.1', RANGE_RESERVED, { Opcode, VMID, ASID, ...range })
-export const tlbiNhVaaCommand = command('tlbi-nh-vaa', 'CMD_TLBI_NH_VAA', 'smmu:4.4.1', [...RANGE_RESERVED, [63, 48]],
-  { Opcode, VMID, ...range })
+export const tlbiNhVaCommand = byAddress('tlbi-nh-va', 'CMD_TLBI_NH_VA', 'smmu:4.4.1', [], { Opcode, VMID, ASID })
+export const tlbiNhVaaCommand = byAddress('tlbi-nh-vaa', 'CMD_TLBI_NH_VAA', 'smmu:4.4.1', [[63, 48]], { Opcode, VMID })
 export const tlbiEl2AllCommand = command('tlbi-el2-all', 'CMD_TLBI_EL2_ALL', 'smmu:4.4.2', [[63, 8], [127, 64]], { Opcode })
 export const tlbiEl2AsidCommand = command('tlbi-el2-asid', 'CMD_TLBI_EL2_ASID', 'smmu:4.4.2', [[47, 8], [127, 64]], { Opcode, ASID })
-export const tlbiEl2VaCommand = command('tlbi-el2-va', 'CMD_TLBI_EL2_VA', 'smmu:4.4.2', [...RANGE_RESERVED, [47, 32]],
-  { Opcode, ASID, ...range })
-export const tlbiEl2VaaCommand = command('tlbi-el2-vaa', 'CMD_TLBI_EL2_VAA', 'smmu:4.4.2', [...RANGE_RESERVED, [63, 32]],
-  { Opcode, ...range })
+export const tlbiEl2VaCommand = byAddress('tlbi-el2-va', 'CMD_TLBI_EL2_VA', 'smmu:4.4.2', [[47, 32]], { Opcode, ASID })
+export const tlbiEl2VaaCommand = byAddress('tlbi-el2-vaa', 'CMD_TLBI_EL2_VAA', 'smmu:4.4.2', [[63, 32]], { Opcode })
 export const tlbiS12VmallCommand = command('tlbi-s12-vmall', 'CMD_TLBI_S12_VMALL', 'smmu:4.4.3', [[31, 8], [63, 48], [127, 64]],
   { Opcode, VMID })
-export const tlbiS2IpaCommand = command('tlbi-s2-ipa', 'CMD_TLBI_S2_IPA', 'smmu:4.4.3', [...RANGE_RESERVED, [63, 48]],
-  { Opcode, VMID, ...range })
+export const tlbiS2IpaCommand = byAddress('tlbi-s2-ipa', 'CMD_TLBI_S2_IPA', 'smmu:4.4.3', [[63, 48]], { Opcode, VMID })
 export const tlbiNsnhAllCommand = command('tlbi-nsnh-all', 'CMD_TLBI_NSNH_ALL', 'smmu:4.4.4', [[63, 8], [127, 64]], { Opcode })
 
 export const atcInvCommand = command('atc-inv', 'CMD_ATC_INV', 'smmu:4.5.1', [[8, 8], [10, 10], [75, 70]], {
@@ -90,8 +93,8 @@ export const syncCommand = command('sync', 'CMD_SYNC', 'smmu:4.6.3', [[11, 8], [
   MSIDATA: field(63, 32, 'MSI data', undefined, linux), MSIADDR: address(119, 66, 'MSI address', linux),
 })
 
-/** The layout of each opcode. */
-export const commands = {
+/** The layout of each opcode. Made by a pure call, so that whoever needs single ones does not carry all. */
+export const commands = /* @__PURE__ */ (() => ({
   [OPCODES.prefetchConfig]: prefetchConfigCommand,
   [OPCODES.prefetchAddress]: prefetchAddressCommand,
   [OPCODES.cfgiSte]: cfgiSteCommand,
@@ -114,4 +117,4 @@ export const commands = {
   [OPCODES.resume]: resumeCommand,
   [OPCODES.stallTerm]: stallTermCommand,
   [OPCODES.sync]: syncCommand,
-} as const
+} as const))()

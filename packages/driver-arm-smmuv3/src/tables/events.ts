@@ -21,16 +21,19 @@ const where = {
 
 const HEAD: Run = [10, 8]
 
-const event = <const F extends Fields>(name: string, title: string, section: string, reserved: readonly Run[], fields: F): Entry<typeof head & F> =>
+const event = /* @__NO_SIDE_EFFECTS__ */ <const F extends Fields>(
+  name: string, title: string, section: string, reserved: readonly Run[], fields: F,
+): Entry<typeof head & F> =>
   entry(`smmuv3.event.${name}`, { title, bits: 256, section, confirmedBy: ['linux', 'qemu'], reserved: [HEAD, ...reserved] }, { ...head, ...fields })
 
 /** Events that name a stream and nothing more. */
-const stream = (name: string, title: string, section: string): Entry<typeof head> => event(name, title, section, [[255, 64]], {})
+const stream = /* @__NO_SIDE_EFFECTS__ */ (name: string, title: string, section: string): Entry<typeof head> =>
+  event(name, title, section, [[255, 64]], {})
 /** Events with the address of a structure that could not be read. */
-const fetch = (name: string, title: string, section: string): Entry<typeof head & { FetchAddr: typeof FetchAddr }> =>
+const fetch = /* @__NO_SIDE_EFFECTS__ */ (name: string, title: string, section: string): Entry<typeof head & { FetchAddr: typeof FetchAddr }> =>
   event(name, title, section, [[194, 64], [255, 248]], { FetchAddr })
 /** Faults of a translation. */
-const translation = (name: string, title: string, section: string) =>
+const translation = /* @__NO_SIDE_EFFECTS__ */ (name: string, title: string, section: string) =>
   event(name, title, section, [[94, 80], [96, 96], [102, 101], [107, 106], [127, 109], [203, 192], [255, 248]], {
     ...stall, ...access, NSIPA: bit(100, 'IPA is non-secure', { confirmedBy: ['spec'] }), ...where,
     TTRnW: bit(108, 'The walk was reading', linux), InputAddr, IPA: address(247, 204, 'Intermediate address'),
@@ -70,6 +73,29 @@ export const EVENTS = {
 
 export type EventName = keyof typeof EVENTS
 
+/** The layout of each event's record. */
+export const EVENT_LAYOUTS = {
+  F_UUT: uutEvent,
+  C_BAD_STREAMID: badStreamEvent,
+  F_STE_FETCH: streamFetchEvent,
+  C_BAD_STE: badStreamEntryEvent,
+  F_BAD_ATS_TREQ: anyEvent,
+  F_STREAM_DISABLED: streamDisabledEvent,
+  F_TRANSL_FORBIDDEN: translationForbiddenEvent,
+  C_BAD_SUBSTREAMID: badSubstreamEvent,
+  F_CD_FETCH: contextFetchEvent,
+  C_BAD_CD: badContextEvent,
+  F_WALK_EABT: walkAbortEvent,
+  F_TRANSLATION: translationEvent,
+  F_ADDR_SIZE: addressSizeEvent,
+  F_ACCESS: accessEvent,
+  F_PERMISSION: permissionEvent,
+  F_TLB_CONFLICT: anyEvent,
+  F_CFG_CONFLICT: configurationConflictEvent,
+  E_PAGE_REQUEST: anyEvent,
+  F_VMS_FETCH: machineFetchEvent,
+} as const satisfies Readonly<Record<EventName, Entry>>
+
 /** Who says that a code means what it says here. */
 export type Confirmation = 'linux' | 'qemu' | 'capture'
 
@@ -83,32 +109,36 @@ export interface EventKind {
   readonly confirmedBy: readonly Confirmation[]
 }
 
-const kind = (name: EventName, meaning: string, layout: Entry, confirmedBy: readonly Confirmation[]): EventKind =>
-  ({ code: EVENTS[name], name, meaning, layout, confirmedBy })
+const kind = (name: EventName, meaning: string, confirmedBy: readonly Confirmation[]): EventKind =>
+  ({ code: EVENTS[name], name, meaning, layout: EVENT_LAYOUTS[name], confirmedBy })
 const BOTH: readonly Confirmation[] = ['linux', 'qemu']
 const SEEN: readonly Confirmation[] = ['linux', 'qemu', 'capture']
 
-const list: readonly EventKind[] = [
-  kind('F_UUT', 'the transaction is of a kind that the SMMU does not support', uutEvent, ['qemu']),
-  kind('C_BAD_STREAMID', 'the StreamID lies beyond the stream table', badStreamEvent, BOTH),
-  kind('F_STE_FETCH', 'the stream table entry cannot be read', streamFetchEvent, BOTH),
-  kind('C_BAD_STE', 'the stream table entry is invalid or illegal', badStreamEntryEvent, BOTH),
-  kind('F_BAD_ATS_TREQ', 'an ATS request, and the stream table entry does not allow ATS', anyEvent, ['qemu']),
-  kind('F_STREAM_DISABLED', 'a request without SSID, or with SSID 0, and the stream table entry allows none', streamDisabledEvent, BOTH),
-  kind('F_TRANSL_FORBIDDEN', 'a translated request, and the stream table entry does not allow ATS', translationForbiddenEvent, ['qemu']),
-  kind('C_BAD_SUBSTREAMID', 'the SSID lies beyond the CD table, or the stream has no SSIDs', badSubstreamEvent, BOTH),
-  kind('F_CD_FETCH', 'the context descriptor cannot be read', contextFetchEvent, BOTH),
-  kind('C_BAD_CD', 'the context descriptor is invalid or illegal', badContextEvent, BOTH),
-  kind('F_WALK_EABT', 'a translation table cannot be read', walkAbortEvent, ['qemu']),
-  kind('F_TRANSLATION', 'nothing is mapped', translationEvent, SEEN),
-  kind('F_ADDR_SIZE', 'an address is wider than its output size', addressSizeEvent, BOTH),
-  kind('F_ACCESS', 'the access flag of the page is 0', accessEvent, BOTH),
-  kind('F_PERMISSION', 'the page does not permit it', permissionEvent, SEEN),
-  kind('F_TLB_CONFLICT', 'the TLB holds conflicting translations', anyEvent, ['qemu']),
-  kind('F_CFG_CONFLICT', 'the configuration caches hold conflicting entries', configurationConflictEvent, ['qemu']),
-  kind('E_PAGE_REQUEST', 'a hint that a page will be wanted', anyEvent, ['qemu']),
-  kind('F_VMS_FETCH', 'the virtual machine structure cannot be read', machineFetchEvent, ['linux']),
+const list = (): readonly EventKind[] => [
+  kind('F_UUT', 'the transaction is of a kind that the SMMU does not support', ['qemu']),
+  kind('C_BAD_STREAMID', 'the StreamID lies beyond the stream table', BOTH),
+  kind('F_STE_FETCH', 'the stream table entry cannot be read', BOTH),
+  kind('C_BAD_STE', 'the stream table entry is invalid or illegal', BOTH),
+  kind('F_BAD_ATS_TREQ', 'an ATS request, and the stream table entry does not allow ATS', ['qemu']),
+  kind('F_STREAM_DISABLED', 'a request without SSID, or with SSID 0, and the stream table entry allows none', BOTH),
+  kind('F_TRANSL_FORBIDDEN', 'a translated request, and the stream table entry does not allow ATS', ['qemu']),
+  kind('C_BAD_SUBSTREAMID', 'the SSID lies beyond the CD table, or the stream has no SSIDs', BOTH),
+  kind('F_CD_FETCH', 'the context descriptor cannot be read', BOTH),
+  kind('C_BAD_CD', 'the context descriptor is invalid or illegal', BOTH),
+  kind('F_WALK_EABT', 'a translation table cannot be read', ['qemu']),
+  kind('F_TRANSLATION', 'nothing is mapped', SEEN),
+  kind('F_ADDR_SIZE', 'an address is wider than its output size', BOTH),
+  kind('F_ACCESS', 'the access flag of the page is 0', BOTH),
+  kind('F_PERMISSION', 'the page does not permit it', SEEN),
+  kind('F_TLB_CONFLICT', 'the TLB holds conflicting translations', ['qemu']),
+  kind('F_CFG_CONFLICT', 'the configuration caches hold conflicting entries', ['qemu']),
+  kind('E_PAGE_REQUEST', 'a hint that a page will be wanted', ['qemu']),
+  kind('F_VMS_FETCH', 'the virtual machine structure cannot be read', ['linux']),
 ]
 
+/** By code. Pure, so that whoever needs no meanings does not carry them. */
+const byCode = /* @__NO_SIDE_EFFECTS__ */ (all: () => readonly EventKind[]): ReadonlyMap<number, EventKind> =>
+  new Map(all().map((each) => [each.code, each]))
+
 /** Every event that this project knows, by code. A code that is not here is unknown, not guessed. */
-export const events: ReadonlyMap<number, EventKind> = new Map(list.map((each) => [each.code, each]))
+export const events = byCode(list)

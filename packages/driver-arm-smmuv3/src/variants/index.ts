@@ -99,7 +99,7 @@ const mutants: readonly SmmuVariant[] = [
   }),
   variant('no-sync', 'nothing waits for invalidations',
     [
-      'C-UNMAP-08', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-18', 'C-PASID-03', 'C-PASID-17', 'C-SVA-05', 'C-UNMAP-07',
+      'C-UNMAP-08', 'C-UNMAP-09', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-18', 'C-PASID-03', 'C-PASID-17', 'C-SVA-05', 'C-UNMAP-07',
       'C-TLB-02', 'C-FREE-01', 'C-FREE-02', 'C-FREE-03',
     ], STAGE_1, {}, withoutSync),
   variant('never-invalid', 'an entry of which two words change is not made invalid meanwhile',
@@ -115,7 +115,7 @@ const mutants: readonly SmmuVariant[] = [
   variant('no-barrier', 'no barrier before commands, on a CPU that stores late',
     [
       'C-ATTACH-06', 'C-ATTACH-05', 'C-ATTACH-18', 'C-PASID-03', 'C-PASID-17', 'C-PASID-18', 'C-SVA-05', 'C-UNMAP-07',
-      'C-UNMAP-08', 'C-TLB-02', 'C-FREE-01', 'C-FREE-02', 'C-FREE-03',
+      'C-UNMAP-08', 'C-UNMAP-09', 'C-TLB-02', 'C-FREE-01', 'C-FREE-02', 'C-FREE-03',
     ], STAGE_1, {}, withoutBarriers),
   variant('no-write-back', 'entries are not written back for an SMMU that does not snoop',
     [
@@ -123,19 +123,19 @@ const mutants: readonly SmmuVariant[] = [
       'C-BLOCK-05', 'C-BLOCK-06', 'C-IDENT-01', 'C-IDENT-04', 'C-IDENT-05', 'C-OWN-01', 'C-OWN-04', 'C-ROLL-03', 'C-REL-05',
       'C-DEFER-01', 'C-RESV-01', 'C-RESV-02', 'C-RESV-03', 'C-RESET-01', 'C-RESET-04', 'C-PASID-03', 'C-PASID-04',
       'C-PASID-05', 'C-PASID-06', 'C-PASID-09', 'C-PASID-11', 'C-PASID-12', 'C-PASID-13', 'C-PASID-17', 'C-PASID-18',
-      'C-MAP-03', 'C-MAP-05', 'C-MAP-07', 'C-MAP-08', 'C-MAP-09', 'C-UNMAP-01', 'C-UNMAP-02', 'C-UNMAP-07', 'C-UNMAP-08',
+      'C-MAP-03', 'C-MAP-05', 'C-MAP-07', 'C-MAP-08', 'C-MAP-09', 'C-UNMAP-01', 'C-UNMAP-02', 'C-UNMAP-07', 'C-UNMAP-08', 'C-UNMAP-09',
       'C-TLB-01', 'C-TLB-02', 'C-I2P-01', 'C-FREE-01', 'C-FREE-03',
     ], named('does not snoop'),
     plans((steps) => steps.filter((step) => step.do !== 'write-back'))),
   variant('ids-not-flushed', 'ASIDs and VMIDs are given back with translations cached under them',
     [
       'C-FREE-01', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-09', 'C-ATTACH-17', 'C-ATTACH-18', 'C-BLOCK-06', 'C-PASID-03',
-      'C-PASID-04', 'C-PASID-17', 'C-PASID-18', 'C-SVA-04', 'C-SVA-05', 'C-UNMAP-05', 'C-UNMAP-07', 'C-UNMAP-08', 'C-TLB-02',
+      'C-PASID-04', 'C-PASID-17', 'C-PASID-18', 'C-SVA-04', 'C-SVA-05', 'C-UNMAP-05', 'C-UNMAP-07', 'C-UNMAP-08', 'C-UNMAP-09', 'C-TLB-02',
       'C-FREE-02',
     ], BOTH, { flushTag: () => [] }),
   variant('vmids-not-flushed', 'a VMID is given back with translations cached under it',
     [
-      'C-FREE-01', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-17', 'C-ATTACH-18', 'C-BLOCK-06', 'C-UNMAP-07', 'C-UNMAP-08',
+      'C-FREE-01', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-17', 'C-ATTACH-18', 'C-BLOCK-06', 'C-UNMAP-07', 'C-UNMAP-08', 'C-UNMAP-09',
       'C-TLB-02', 'C-FREE-02',
     ], BOTH, {
     flushTag: (tag) => (tag.stage === 2 ? [] : programming.flushTag(tag)),
@@ -143,14 +143,14 @@ const mutants: readonly SmmuVariant[] = [
   variant('asid-for-vmid', 'stage 2 is flushed by ASID',
     [
       'C-UNMAP-04', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-17', 'C-ATTACH-18', 'C-BLOCK-06', 'C-UNMAP-02', 'C-UNMAP-03',
-      'C-UNMAP-07', 'C-UNMAP-08', 'C-TLB-01', 'C-TLB-02', 'C-FREE-01', 'C-FREE-02',
+      'C-UNMAP-07', 'C-UNMAP-08', 'C-UNMAP-09', 'C-TLB-01', 'C-TLB-02', 'C-FREE-01', 'C-FREE-02',
     ], BOTH, {
     flushTag: (tag) => programming.flushTag({ ...tag, stage: 1 }),
     flushPages: (tag, ...rest) => programming.flushPages({ ...tag, stage: 1 }, ...rest),
   }),
   variant('tables-not-forgotten', 'flushes say that only leaves changed, although tables were freed',
     [
-      'C-UNMAP-08', 'C-UNMAP-02', 'C-UNMAP-07', 'C-TLB-02', 'C-FREE-02',
+      'C-UNMAP-08', 'C-UNMAP-09', 'C-UNMAP-02', 'C-UNMAP-07', 'C-TLB-02', 'C-FREE-02',
     ], STAGE_1, {
     flushPages: (tag, pages, ...rest) => programming.flushPages(tag, { ...pages, leavesOnly: true }, ...rest),
   }),
@@ -159,7 +159,7 @@ const mutants: readonly SmmuVariant[] = [
   }),
   variant('wrong-asid-flushed', 'an unmap flushes the next ASID',
     [
-      'C-TLB-01', 'C-PASID-11', 'C-SVA-03', 'C-SVA-05', 'C-UNMAP-02', 'C-UNMAP-03', 'C-UNMAP-04', 'C-UNMAP-07', 'C-UNMAP-08',
+      'C-TLB-01', 'C-PASID-11', 'C-SVA-03', 'C-SVA-05', 'C-UNMAP-02', 'C-UNMAP-03', 'C-UNMAP-04', 'C-UNMAP-07', 'C-UNMAP-08', 'C-UNMAP-09',
       'C-TLB-02', 'C-FREE-02',
     ], STAGE_1, {
     flushPages: (tag, ...rest) => programming.flushPages({ ...tag, id: tag.id + 1 }, ...rest),

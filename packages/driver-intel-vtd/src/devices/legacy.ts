@@ -1,9 +1,10 @@
 // Legacy mode: a device's one point is the context entry of its source, repeated for its aliases.
 import { IommuError } from '@iommu/core'
 import type { Device } from '@iommu/core'
+import { sourcesOf } from '@iommu/core/driver'
 import type { Warn } from '@iommu/core/driver'
 import type { Unit } from '../unit.js'
-import { absent, blockEntries, canAts, enabledTlbs, sourcesOf, switchEntries } from './state.js'
+import { absent, blockEntries, canAts, enabledTlbs, switchEntries } from './state.js'
 import type { DeviceState, EntryPlace, PointState } from './state.js'
 
 const CONTEXT_WORDS = 2

@@ -1,11 +1,12 @@
 // Scalable mode: context entries point to one PASID directory; a device's points are its PASID entries.
 import { IommuError } from '@iommu/core'
 import type { Device, Pasid } from '@iommu/core'
+import { sourcesOf } from '@iommu/core/driver'
 import type { Warn } from '@iommu/core/driver'
 import { frameAddress, frameOf } from '@iommu/hardware'
 import { contextState, directoryWords } from '../domains/words.js'
 import type { Unit } from '../unit.js'
-import { absent, blockEntries, canAts, enabledTlbs, force, sourcesOf, switchEntries } from './state.js'
+import { absent, blockEntries, canAts, enabledTlbs, force, switchEntries } from './state.js'
 import type { DeviceState, EntryPlace, PointState } from './state.js'
 
 const PASID_WORDS = 8

@@ -1,6 +1,6 @@
 // A probed device: its translation points, what is live in each, and how a point is switched.
-import { IommuError } from '@iommu/core'
 import type { Device, Pasid } from '@iommu/core'
+import { forceAll, makeAll } from '@iommu/core/driver'
 import type { Points, Warn } from '@iommu/core/driver'
 import { apply } from '../programming/apply.js'
 import type { DeviceTlb } from '../programming/invalidate.js'
@@ -34,8 +34,6 @@ export interface DeviceState extends Points<DeviceState, PointState> {
 
 /** An entry that says nothing: not present, all zero. */
 export const absent = (words: number): PointState => ({ words: Array.from({ length: words }, () => 0n), tag: undefined })
-
-export const sourcesOf = (device: Device): number[] => [device.requesterId, ...(device.aliases ?? [])]
 
 /** Whether device and unit can do ATS. */
 export const canAts = (unit: Unit, device: Device): boolean =>
@@ -79,29 +77,16 @@ const undo = (unit: Unit, place: EntryPlace, before: PointState, next: PointStat
 }
 
 /** Switches entries that say the same (a device and its aliases): all of them, or none, and then it throws. */
-export const switchEntries = (unit: Unit, places: readonly EntryPlace[], before: PointState, next: PointState): void => {
-  places.forEach((place, index) => {
-    try {
-      change(unit, place, before, next)
-    } catch (error) {
-      for (const touched of places.slice(0, index + 1)) undo(unit, touched, before, next)
-      throw error
-    }
-  })
-}
+export const switchEntries = (unit: Unit, places: readonly EntryPlace[], before: PointState, next: PointState): void =>
+  makeAll(places, (place) => change(unit, place, before, next), (place) => undo(unit, place, before, next))
 
 /** Clears entries. P is gone from memory when it returns, whatever the unit says; what it says is warned about. */
 export const blockEntries = (
   unit: Unit, places: readonly EntryPlace[], before: PointState, device: Device, warn: Warn,
 ): void => {
   const next = absent(before.words.length)
-  for (const place of places) {
-    try {
-      change(unit, place, before, next)
-    } catch (error) {
-      if (!(error instanceof IommuError)) throw error
-      force(unit, place, next.words)
-      warn(`${device.name} is blocked in the tables, but the unit may go on using old entries: ${error.message}`)
-    }
-  }
+  forceAll(places, (place) => change(unit, place, before, next), (place, { message }) => {
+    force(unit, place, next.words)
+    warn(`${device.name} is blocked in the tables, but the unit may go on using old entries: ${message}`)
+  })
 }

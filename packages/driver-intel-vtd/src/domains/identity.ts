@@ -1,7 +1,7 @@
 // The identity domain: pass-through where the unit has it, 1:1 tables where it has not.
 import { IommuError } from '@iommu/core'
-import type { Device, IdentityDomain, Pasid } from '@iommu/core'
-import { occupy } from '@iommu/core/driver'
+import type { IdentityDomain, Pasid } from '@iommu/core'
+import { occupy, settable } from '@iommu/core/driver'
 import type { Occupant } from '@iommu/core/driver'
 import type { DeviceState } from '../devices/state.js'
 import type { Driver } from '../driver.js'
@@ -46,8 +46,7 @@ const mapOneToOne = (driver: Driver, unit: Unit): VtdPagingDomain => {
 export const createIdentityDomain = (driver: Driver): IdentityDomain => {
   const passing: Occupant<DeviceState> = { left: () => undefined }
   const tables = new Map<Unit, VtdPagingDomain>()
-  const set = (device: Device, pasid: Pasid): void => {
-    const state = driver.stateOf(device)
+  const set = (state: DeviceState, pasid: Pasid): void => {
     const { unit } = state
     if (unit.capabilities.passThrough) {
       state.reserve(pasid)
@@ -59,15 +58,5 @@ export const createIdentityDomain = (driver: Driver): IdentityDomain => {
     if (table === undefined) tables.set(unit, (table = mapOneToOne(driver, unit)))
     table.set(state, pasid)
   }
-  return Object.freeze({
-    kind: 'identity',
-    attachDev(device) {
-      set(device, 0)
-    },
-    ...(driver.pasids ? {
-      setDevPasid(device, pasid) {
-        set(device, pasid)
-      },
-    } satisfies Partial<IdentityDomain> : {}),
-  } satisfies IdentityDomain)
+  return Object.freeze({ kind: 'identity', ...settable(driver, driver.pasids, set) } satisfies IdentityDomain)
 }

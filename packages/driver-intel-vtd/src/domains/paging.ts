@@ -1,9 +1,8 @@
 // Paging domains: page tables of their own, a domain id on each unit, on any number of translation points.
-import { gatherIsEmpty, gatherReset, IommuError } from '@iommu/core'
-import type { Gather, PagingDomain, Pasid } from '@iommu/core'
-import { createShares, occupy } from '@iommu/core/driver'
-import type { Occupant } from '@iommu/core/driver'
-import { createPageTable } from '@iommu/page-table'
+import { IommuError } from '@iommu/core'
+import type { PagingDomain, Pasid } from '@iommu/core'
+import { createShares, occupy, pointsOf, settable, settle } from '@iommu/core/driver'
+import { createDomainTables, createPageTable } from '@iommu/page-table'
 import type { DeviceState } from '../devices/state.js'
 import type { Driver } from '../driver.js'
 import { flushWriteBuffer } from '../programming/registers.js'
@@ -20,6 +19,8 @@ export interface VtdPagingDomain extends PagingDomain {
   set(state: DeviceState, pasid: Pasid): void
 }
 
+const PAGE = 0x1000n
+
 /** Throws ENOMEM where there is no memory for the root table. */
 export const createPagingDomain = (driver: Driver, chosen: ChosenFormat): VtdPagingDomain => {
   const { format, stage, levels, unit: first } = chosen
@@ -29,98 +30,54 @@ export const createPagingDomain = (driver: Driver, chosen: ChosenFormat): VtdPag
     give: ({ domainIds }, id) => domainIds.give(id),
   })
   const invalidator = createInvalidator(shares.all, stage === 'second', driver.warn)
-  /** Table pages of queued unmaps: freed after the flush of everything. */
-  const pending: bigint[] = []
   let forceSnoop = false
 
   const wordsFor = (state: DeviceState, { id: domainId }: VtdShare): ReturnType<typeof pagingState> => pagingState(
     { scalable: state.unit.scalable, capabilities: state.unit.capabilities, ats: state.ats },
     { stage, levels, root: table.root, domainId, forceSnoop },
   )
-  const occupant: Occupant<DeviceState> = { left: shares.leave }
   const set = (state: DeviceState, pasid: Pasid): void => {
     const { unit } = state
     const why = incompatibility(chosen, unit)
     if (why !== undefined) throw new IommuError('EINVAL', why, { device: state.device.name })
     state.reserve(pasid)
-    shares.join(state, pasid, (share) => occupy(state, pasid, occupant, wordsFor(state, share)))
+    settle(shares, state, pasid, (share) => wordsFor(state, share))
   }
-  /** A larger leaf took the place of empty tables: they go once no walker can be inside. */
-  const flushReplaced = (): void => {
-    const { replaced } = table
-    if (gatherIsEmpty(replaced) && replaced.freed.length === 0) return
-    if (invalidator.range(replaced.start, replaced.end, false)) table.release(replaced.freed)
-    else pending.push(...replaced.freed)
-    gatherReset(replaced)
-  }
+  // First-stage entries cannot say write-only.
+  const tables = createDomainTables(table, invalidator, { readable: stage === 'first' })
 
   return {
     kind: 'paging',
     owner: driver.owner,
-    pageSizes: table.pageSizes,
+    ...tables,
+    ...settable(driver, driver.pasids, set),
     aperture: stage === 'second'
       ? { start: 0n, end: minimum(table.aperture.end, (1n << BigInt(first.capabilities.guestAddressBits)) - 1n) }
       : table.aperture,
     pasidCapable: driver.pasids,
     set,
-    attachDev(device) {
-      set(driver.stateOf(device), 0)
-    },
-    ...(driver.pasids ? {
-      setDevPasid(device, pasid) {
-        set(driver.stateOf(device), pasid)
-      },
-    } satisfies Partial<PagingDomain> : {}),
     mapPages(iova, physical, pageSize, count, access) {
       const end = iova + pageSize * BigInt(count) - 1n
       if (stage === 'second' && end >= 1n << BigInt(first.capabilities.guestAddressBits)) {
         return { mapped: 0n, error: new IommuError('ERANGE', 'the device address is wider than the unit takes', { iova, end }) }
       }
-      if (stage === 'first' && access.write && !access.read) {
-        // First-stage entries cannot say it: a writable page is readable too, more than was asked for.
-        return { mapped: 0n, error: new IommuError('EINVAL', 'first-stage pages cannot be write-only', { iova }) }
-      }
-      const result = table.mapPages(iova, physical, pageSize, count, access)
-      flushReplaced()
-      return result
-    },
-    unmapPages(iova, pageSize, count, gather) {
-      const removed = table.unmapPages(iova, pageSize, count, gather)
-      if (gather.queued) pending.push(...gather.freed.splice(0))
-      return removed
+      return tables.mapPages(iova, physical, pageSize, count, access)
     },
     iotlbSyncMap(iova, size) {
+      if (size === 0n) return
       for (const { unit } of shares.all.values()) {
         const { cachingMode, writeBufferFlush } = unit.capabilities
         // What was absent may be cached in caching mode, but never for first-stage tables (reference 5).
-        if (cachingMode && stage === 'second') invalidator.range(iova, iova + size - 1n, false)
+        if (cachingMode && stage === 'second') invalidator.range({ start: iova, end: iova + size - 1n, pageSize: PAGE, leavesOnly: false })
         else if (writeBufferFlush) flushWriteBuffer(unit.machine)
       }
     },
-    iotlbSync(gather: Gather) {
-      if (gatherIsEmpty(gather)) return
-      // Without a completed flush the tables stay out of use for good: rather lost than used twice.
-      if (invalidator.range(gather.start, gather.end, gather.freed.length === 0)) table.release(gather.freed)
-      gatherReset(gather)
-    },
-    flushIotlbAll() {
-      if (invalidator.everything()) table.release(pending)
-    },
-    iovaToPhys: (iova) => table.iovaToPhys(iova),
     enforceCacheCoherency() {
       if (!first.capabilities.snoopControl) return false
       if (stage === 'second') return table.enforceSnoop()
       forceSnoop = true
-      for (const share of shares.all.values()) {
-        for (const [state, pasids] of share.points) {
-          for (const pasid of pasids) occupy(state, pasid, occupant, wordsFor(state, share))
-        }
-      }
+      for (const { share, state, pasid } of pointsOf(shares.all.values())) occupy(state, pasid, shares, wordsFor(state, share))
       return true
-    },
-    free() {
-      table.release(pending)
-      table.free()
     },
   }
 }

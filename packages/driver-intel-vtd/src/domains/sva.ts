@@ -1,14 +1,14 @@
 // SVA domains: a process's own tables on PASIDs, kept true by its notifications.
-import { IommuError } from '@iommu/core'
 import type { AddressSpace, SvaDomain } from '@iommu/core'
-import { createShares, occupy } from '@iommu/core/driver'
-import type { Occupant } from '@iommu/core/driver'
+import { createProcessDomain, createShares, pointsOf, settle } from '@iommu/core/driver'
 import type { DeviceState } from '../devices/state.js'
 import type { Driver } from '../driver.js'
 import { IDENTITY_DOMAIN_ID } from '../unit.js'
 import type { Unit } from '../unit.js'
 import { createInvalidator } from './invalidator.js'
 import { pagingState, silentState } from './words.js'
+
+const PAGE = 0x1000n
 
 /** Why a unit cannot walk a process's tables, or undefined where it can. */
 export const svaObstacle = (
@@ -24,43 +24,23 @@ export const svaObstacle = (
 
 /** Throws EOPNOTSUPP where no unit could walk the space's tables. */
 export const createSvaDomain = (driver: Driver, unit: Unit, space: AddressSpace): SvaDomain => {
-  const obstacle = svaObstacle(unit, space)
-  if (obstacle !== undefined) throw new IommuError('EOPNOTSUPP', obstacle)
   // All SVA entries share domain id 1 with identity: their translations are told apart by PASID (reference 3).
   const shares = createShares<Unit, DeviceState>({ take: () => IDENTITY_DOMAIN_ID, give: () => undefined })
   const invalidator = createInvalidator(shares.all, false, driver.warn)
-  let ended = false
-
-  const occupant: Occupant<DeviceState> = { left: shares.leave }
-  const unsubscribe = space.subscribe({
-    invalidate(start, end) {
-      // The CPU may have freed tables too: paging-structure caches go with the leaves.
-      invalidator.range(start, end, false)
-    },
-    release() {
-      ended = true
-      for (const { points } of [...shares.all.values()]) {
-        for (const [state, pasids] of [...points]) {
-          // The owner is gone, its devices may not know yet: their DMA faults, and nobody is told.
-          for (const pasid of [...pasids]) state.set(pasid, silentState())
-        }
-      }
-    },
-  })
-  return {
-    kind: 'sva',
-    owner: driver.owner,
-    addressSpace: space,
-    setDevPasid(device, pasid) {
-      const state = driver.stateOf(device)
-      const why = ended ? 'the address space has ended' : svaObstacle(state.unit, space)
-      if (why !== undefined) throw new IommuError('EINVAL', why, { device: device.name })
+  return createProcessDomain(driver, unit, space, {
+    obstacle: (each) => svaObstacle(each, space),
+    set(state, pasid) {
       state.reserve(pasid)
-      shares.join(state, pasid, ({ id }) => occupy(state, pasid, occupant, pagingState(
+      settle(shares, state, pasid, ({ id }) => pagingState(
         { scalable: true, capabilities: state.unit.capabilities, ats: state.ats },
         { stage: 'first', levels: space.levels, root: space.root, domainId: id, forceSnoop: false },
-      )))
+      ))
     },
-    free: unsubscribe,
-  }
+    // Paging-structure caches go with the leaves.
+    invalidate: (start, end) => void invalidator.range({ start, end, pageSize: PAGE, leavesOnly: false }),
+    end() {
+      // Their DMA faults, and nobody is told.
+      for (const { state, pasid } of pointsOf(shares.all.values())) state.set(pasid, silentState())
+    },
+  })
 }

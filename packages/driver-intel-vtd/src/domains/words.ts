@@ -39,11 +39,14 @@ export const identityState = ({ scalable, capabilities }: WordFacts): PointState
   tag: { domainId: IDENTITY_DOMAIN_ID, secondStage: false },
 })
 
-/** Translation by a page table. AW is written for first-stage entries too, as Linux does; hardware ignores it there. */
+/**
+ * Translation by a page table. First-stage entries have the unit's widest AW whatever their levels, as pass-through has: hardware
+ * takes the levels of a first stage from FSPM, and this is what Linux writes (intel_pasid_setup_first_level).
+ */
 export const pagingState = ({ scalable, capabilities, ats }: WordFacts, table: TableFacts): PointState => {
   const { stage, levels, root, domainId, forceSnoop } = table
   const tag = { domainId, secondStage: stage === 'second' }
-  const AW = addressWidthOf(levels)
+  const AW = stage === 'first' ? widest(capabilities) : addressWidthOf(levels)
   if (!scalable) {
     const TT = ats ? TRANSLATION_TYPE.secondStageAts : TRANSLATION_TYPE.secondStage
     return { words: encode(contextEntry, { P: 1, TT, SSPTPTR: root, AW, DID: domainId }), tag }

@@ -1,7 +1,7 @@
 // The caches of the hardware: what each invalidation descriptor drops, and nothing more.
 import { createEntryCache } from '@iommu/hardware'
-import type { EntryCache, TranslationCache } from '@iommu/hardware'
-import { createTranslations, dropTranslations } from '@iommu/page-table'
+import type { EntryCache, Names, TranslationCache } from '@iommu/hardware'
+import { createTranslations, dropTranslations, forgetPages } from '@iommu/page-table'
 import type { Translations } from '@iommu/page-table'
 import type { ContextCopy, PasidCopy } from './copies.js'
 import type { Leaf } from './walks.js'
@@ -49,4 +49,20 @@ export const dropEverything = (caches: Caches): void => {
   caches.pasids.drop(all)
   dropTranslations(caches.secondStage, all)
   dropTranslations(caches.firstStage, all)
+}
+
+/** Drops what an invalidation names, and nothing more. */
+export const forget = (caches: Caches, { entry, pages, device }: Names): void => {
+  if (entry !== undefined) {
+    caches.contexts.drop(({ domainId, ...tag }) => entry({ ...tag, cache: 'context', domain: domainId }))
+    caches.pasids.drop(({ domainId, ...tag }) => entry({ ...tag, cache: 'pasid', domain: domainId }))
+  }
+  if (pages !== undefined) {
+    forgetPages(caches.secondStage, (tag) => pages.under({ space: 'second', domain: tag, pasid: 0 }), pages)
+    forgetPages(caches.firstStage, (tag) =>
+      pages.under({ space: 'first', domain: Math.floor(tag / PASIDS), pasid: tag % PASIDS }), pages)
+  }
+  if (device !== undefined) {
+    caches.devices.get(device.source)?.dropRange((tag) => device.pasid === 'all' || tag === device.pasid, ...device.range)
+  }
 }

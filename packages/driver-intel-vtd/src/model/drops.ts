@@ -1,80 +1,90 @@
-// What each invalidation descriptor names, as adversarial mode asks: by the tags that copies hold.
+// What each invalidation descriptor names, by the tags that copies hold: for the queue, which has the caches forget it, and for
+// adversarial mode.
 import { decode, decodeField, describe, renderLine } from '@iommu/bits'
-import { dropsNothing } from '@iommu/hardware'
-import type { Command, CommandEvent, Drop, Held } from '@iommu/hardware'
+import type { Entry } from '@iommu/bits'
+import { dropOf, dropsNothing, frameOf } from '@iommu/hardware'
+import type { Command, CommandEvent, Drop, FrameRange, Names } from '@iommu/hardware'
 import {
-  contextCacheDescriptor, DESCRIPTOR_TYPES, deviceTlbDescriptor, GRANULARITY, iotlbDescriptor, PASID_CACHE_GRANULARITY,
+  contextCacheDescriptor, descriptors, DESCRIPTOR_TYPES, deviceTlbDescriptor, GRANULARITY, iotlbDescriptor, PASID_CACHE_GRANULARITY,
   pasidCacheDescriptor, pasidDeviceTlbDescriptor, pasidIotlbDescriptor, waitDescriptor,
 } from '../tables/index.js'
-import { descriptorLayout, deviceTlbRange, pageRange } from './queue.js'
 
 type Words = readonly bigint[]
-type Range = readonly [first: number, last: number]
-type Place = Pick<Held<unknown>, 'first' | 'last'>
 
-const meets = ([first, last]: Range, held: Place): boolean => held.first <= last && held.last >= first
+/** The layout of a descriptor, or undefined for a type that there is not. All types share the place of Type. */
+export const descriptorLayout = (words: Words): Entry | undefined => {
+  const type = decodeField(waitDescriptor, words.slice(0, 2), 'Type')
+  return (descriptors as Readonly<Record<number, Entry>>)[type]
+}
 
 /** Everything: a global invalidation of each kind, or SRTP where CAP.ESRTPS is set. Device TLBs are not the unit's. */
 export const dropAll: Drop = { ...dropsNothing, entry: () => true, translation: () => true }
 
-const contextCache = (words: Words): Drop => {
+/** Address ranges of page-selective descriptors: 2^AM pages from ADDR on, low bits of the address ignored. */
+const pageRange = (address: bigint, mask: number): FrameRange => {
+  const first = Math.floor(frameOf(address) / 2 ** mask) * 2 ** mask
+  return [first, first + 2 ** mask - 1]
+}
+
+/** A device-TLB range: with S the lowest zero bit from bit 12 on says how large it is. */
+const deviceTlbRange = (address: bigint, sized: boolean): FrameRange => {
+  if (!sized) return [frameOf(address), frameOf(address)]
+  let bit = 12n
+  while (bit < 63n && ((address >> bit) & 1n) === 1n) bit++
+  const size = 1n << (bit + 1n)
+  const start = address & ~(size - 1n)
+  return [frameOf(start), frameOf(start + size - 1n)]
+}
+
+const contextCache = (words: Words): Names => {
   const d = decode(contextCacheDescriptor, words)
   const mask = (0xffff & ~7) | (7 & ~((1 << d.FM) - 1))
   return {
-    ...dropsNothing,
     entry: (tag) => tag.cache === 'context' && (d.G === GRANULARITY.global
       || ((tag.absent || tag.domain === d.DID) && (d.G === GRANULARITY.domain || (tag.source & mask) === (d.SID & mask)))),
   }
 }
 
-const pasidCache = (words: Words): Drop => {
+const pasidCache = (words: Words): Names => {
   const d = decode(pasidCacheDescriptor, words)
   return {
-    ...dropsNothing,
     entry: (tag) => tag.cache === 'pasid' && (d.G === PASID_CACHE_GRANULARITY.global
       || ((tag.absent || tag.domain === d.DID) && (d.G === PASID_CACHE_GRANULARITY.domain || tag.pasid === d.PASID))),
   }
 }
 
-/** Pages of a tag. The hint says that paging structures may stay. */
-const pages = (named: (held: Pick<Held<unknown>, 'tag'>) => boolean, d: { G: number; ADDR: bigint; AM: number; IH: number }): Drop => ({
-  ...dropsNothing,
-  translation: (held) => named(held) && (d.G !== GRANULARITY.page
-    || (meets(pageRange(d.ADDR, d.AM), held) && (d.IH === 0 || held.kind === 'leaf'))),
-})
+/** The range that a descriptor names, if any. The hint says that paging structures may stay. */
+const within = ({ G, ADDR, AM, IH }: { G: number; ADDR: bigint; AM: number; IH: number }): Omit<NonNullable<Names['pages']>, 'under'> =>
+  (G === GRANULARITY.page ? { range: pageRange(ADDR, AM), leavesOnly: IH === 1 } : {})
 
-const iotlb = (words: Words): Drop => {
+const iotlb = (words: Words): Names => {
   const d = decode(iotlbDescriptor, words)
-  return pages(({ tag }) => d.G === GRANULARITY.global || (tag.space === 'second' && tag.domain === d.DID), d)
+  return { pages: { under: (tag) => d.G === GRANULARITY.global || (tag.space === 'second' && tag.domain === d.DID), ...within(d) } }
 }
 
-const pasidIotlb = (words: Words): Drop => {
+const pasidIotlb = (words: Words): Names => {
   const d = decode(pasidIotlbDescriptor, words)
-  return pages(({ tag }) => tag.space === 'first' && tag.domain === d.DID && tag.pasid === d.PASID, d)
+  return { pages: { under: (tag) => tag.space === 'first' && tag.domain === d.DID && tag.pasid === d.PASID, ...within(d) } }
 }
 
-const device = (source: number, pasid: number | 'all', range: Range): Drop => ({
-  ...dropsNothing,
-  device: (held) => held.tag.domain === source && (pasid === 'all' || held.tag.pasid === pasid) && meets(range, held),
-})
-
-const deviceTlb = (words: Words): Drop => {
+const deviceTlb = (words: Words): Names => {
   const d = decode(deviceTlbDescriptor, words)
-  return device(d.SID, 'all', deviceTlbRange(d.ADDR, d.S === 1))
+  return { device: { source: d.SID, pasid: 'all', range: deviceTlbRange(d.ADDR, d.S === 1) } }
 }
 
-const pasidDeviceTlb = (words: Words): Drop => {
+const pasidDeviceTlb = (words: Words): Names => {
   const d = decode(pasidDeviceTlbDescriptor, words)
-  return device(d.SID, d.G === 1 ? 'all' : d.PASID, deviceTlbRange(d.ADDR, d.S === 1))
+  return { device: { source: d.SID, pasid: d.G === 1 ? 'all' : d.PASID, range: deviceTlbRange(d.ADDR, d.S === 1) } }
 }
 
-const drops: Readonly<Record<number, { readonly kind: string; readonly of: (words: Words) => Drop }>> = {
-  [DESCRIPTOR_TYPES.contextCache]: { kind: 'context-cache', of: contextCache },
-  [DESCRIPTOR_TYPES.pasidCache]: { kind: 'pasid-cache', of: pasidCache },
-  [DESCRIPTOR_TYPES.iotlb]: { kind: 'iotlb', of: iotlb },
-  [DESCRIPTOR_TYPES.pasidIotlb]: { kind: 'iotlb', of: pasidIotlb },
-  [DESCRIPTOR_TYPES.deviceTlb]: { kind: 'device-tlb', of: deviceTlb },
-  [DESCRIPTOR_TYPES.pasidDeviceTlb]: { kind: 'device-tlb', of: pasidDeviceTlb },
+/** By type. The others name nothing that is cached here. */
+export const drops: Readonly<Record<number, { readonly kind: string; readonly names: (words: Words) => Names }>> = {
+  [DESCRIPTOR_TYPES.contextCache]: { kind: 'context-cache', names: contextCache },
+  [DESCRIPTOR_TYPES.pasidCache]: { kind: 'pasid-cache', names: pasidCache },
+  [DESCRIPTOR_TYPES.iotlb]: { kind: 'iotlb', names: iotlb },
+  [DESCRIPTOR_TYPES.pasidIotlb]: { kind: 'iotlb', names: pasidIotlb },
+  [DESCRIPTOR_TYPES.deviceTlb]: { kind: 'device-tlb', names: deviceTlb },
+  [DESCRIPTOR_TYPES.pasidDeviceTlb]: { kind: 'device-tlb', names: pasidDeviceTlb },
 }
 
 /** The manual's rule for caching mode, which the model cannot tell from a needless flush (reference 5). */
@@ -93,5 +103,5 @@ export const commandOf = ({ words }: CommandEvent, cachingMode: boolean, told: (
   const found = drops[type]
   if (found === undefined) return undefined
   const mandated = cachingMode && found.kind !== 'device-tlb' ? { mandated: CACHING } : {}
-  return { text, kind: found.kind, drop: found.of(words), completes: false, fences: false, ...mandated }
+  return { text, kind: found.kind, drop: dropOf(found.names(words)), completes: false, fences: false, ...mandated }
 }

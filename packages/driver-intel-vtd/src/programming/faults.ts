@@ -1,7 +1,7 @@
 // Reads and clears the fault recording registers.
 import { decode, encode } from '@iommu/bits'
 import type { Machine } from '@iommu/hardware'
-import { OFFSETS, faultReasons, faultRecord, faultStatus } from '../tables/index.js'
+import { faultRecord, faultStatus, OFFSETS } from '../tables/index.js'
 
 /** One fault as hardware recorded it. */
 export interface RecordedFault {
@@ -11,9 +11,8 @@ export interface RecordedFault {
   /** The page of the address. */
   readonly address: bigint
   readonly access: 'read' | 'write'
+  /** `faultReasons` of ./tables says what it means. */
   readonly code: number
-  /** What the code means, or undefined for a code that is not known. */
-  readonly meaning: string | undefined
 }
 
 /** What was in the log. `overflow`: further faults were dropped. */
@@ -37,7 +36,6 @@ export const readFaults = ({ registers }: Machine, offset: number, count: number
         address: record.FI,
         access: record.T === 1 ? 'read' : 'write',
         code: record.FR,
-        meaning: faultReasons.get(record.FR)?.meaning,
       })
       registers.write64(at + 8, encode(faultRecord, { F: 1 })[1] as bigint)
     }

@@ -15,7 +15,7 @@ export interface DeviceTlb {
   readonly queueDepth: number
 }
 
-export const contextCacheDevice = (domainId: number, source: number): Descriptor =>
+const contextCacheDevice = (domainId: number, source: number): Descriptor =>
   two(encode(contextCacheDescriptor, { Type: DESCRIPTOR_TYPES.contextCache, G: GRANULARITY.device, DID: domainId, SID: source }))
 
 export const contextCacheGlobal = (): Descriptor =>
@@ -30,7 +30,7 @@ export const iotlbDomain = (domainId: number): Descriptor =>
 export const pasidCacheGlobal = (): Descriptor =>
   two(encode(pasidCacheDescriptor, { Type: DESCRIPTOR_TYPES.pasidCache, G: PASID_CACHE_GRANULARITY.global }))
 
-export const pasidCacheSelective = (domainId: number, pasid: number): Descriptor =>
+const pasidCacheSelective = (domainId: number, pasid: number): Descriptor =>
   two(encode(pasidCacheDescriptor, {
     Type: DESCRIPTOR_TYPES.pasidCache, G: PASID_CACHE_GRANULARITY.pasid, DID: domainId, PASID: pasid,
   }))

@@ -4,7 +4,7 @@ import type { Run } from '@iommu/bits'
 
 const TYPE: readonly Run[] = [[11, 9], [3, 0]]
 const type = split(TYPE, 'Descriptor Type', { confirmedBy: ['qemu'] })
-const from = { confirmedBy: ['linux', 'qemu'] } as const
+const BOTH = ['linux', 'qemu'] as const
 
 /** Values of the Type field. */
 export const DESCRIPTOR_TYPES = {
@@ -18,7 +18,7 @@ export const GRANULARITY = { global: 1, domain: 2, page: 3, device: 3, pasid: 2 
 export const PASID_CACHE_GRANULARITY = { domain: 0, pasid: 1, global: 3 } as const
 
 export const contextCacheDescriptor = entry('vtd.qi.context-cache', {
-  title: 'Context-cache invalidate', bits: 128, section: 'vtd:6.5.2.1?', ...from,
+  title: 'Context-cache invalidate', bits: 128, section: 'vtd:6.5.2.1?', confirmedBy: BOTH,
   reserved: [[8, 6], [15, 12], [63, 50], [127, 64]],
 }, {
   Type: type,
@@ -29,7 +29,7 @@ export const contextCacheDescriptor = entry('vtd.qi.context-cache', {
 })
 
 export const iotlbDescriptor = entry('vtd.qi.iotlb', {
-  title: 'IOTLB invalidate', bits: 128, section: 'vtd:6.5.2.3?', ...from,
+  title: 'IOTLB invalidate', bits: 128, section: 'vtd:6.5.2.3?', confirmedBy: BOTH,
   reserved: [[8, 8], [15, 12], [63, 32], [75, 71]],
 }, {
   Type: type,
@@ -43,7 +43,7 @@ export const iotlbDescriptor = entry('vtd.qi.iotlb', {
 })
 
 export const deviceTlbDescriptor = entry('vtd.qi.device-tlb', {
-  title: 'Device-TLB invalidate', bits: 128, section: 'vtd:6.5.2.5?', ...from,
+  title: 'Device-TLB invalidate', bits: 128, section: 'vtd:6.5.2.5?', confirmedBy: BOTH,
   reserved: [[8, 4], [31, 21], [51, 48], [75, 65]],
 }, {
   Type: type,
@@ -55,7 +55,7 @@ export const deviceTlbDescriptor = entry('vtd.qi.device-tlb', {
 })
 
 export const interruptEntryCacheDescriptor = entry('vtd.qi.iec', {
-  title: 'Interrupt entry cache invalidate', bits: 128, section: 'vtd:6.5.2.7?', ...from,
+  title: 'Interrupt entry cache invalidate', bits: 128, section: 'vtd:6.5.2.7?', confirmedBy: BOTH,
   reserved: [[8, 5], [26, 12], [63, 48], [127, 64]],
 }, {
   Type: type,
@@ -65,7 +65,7 @@ export const interruptEntryCacheDescriptor = entry('vtd.qi.iec', {
 })
 
 export const waitDescriptor = entry('vtd.qi.wait', {
-  title: 'Invalidation wait', bits: 128, section: 'vtd:6.5.2.8?', ...from,
+  title: 'Invalidation wait', bits: 128, section: 'vtd:6.5.2.8?', confirmedBy: BOTH,
   reserved: [[8, 8], [31, 12], [65, 64]],
 }, {
   Type: type,
@@ -78,7 +78,7 @@ export const waitDescriptor = entry('vtd.qi.wait', {
 })
 
 export const pasidIotlbDescriptor = entry('vtd.qi.pasid-iotlb', {
-  title: 'PASID-based IOTLB invalidate', bits: 128, section: 'vtd:6.5.2.4?', ...from,
+  title: 'PASID-based IOTLB invalidate', bits: 128, section: 'vtd:6.5.2.4?', confirmedBy: BOTH,
   reserved: [[8, 6], [15, 12], [63, 52], [75, 71]],
 }, {
   Type: type,
@@ -91,7 +91,7 @@ export const pasidIotlbDescriptor = entry('vtd.qi.pasid-iotlb', {
 })
 
 export const pasidCacheDescriptor = entry('vtd.qi.pasid-cache', {
-  title: 'PASID-cache invalidate', bits: 128, section: 'vtd:6.5.2.2?', ...from,
+  title: 'PASID-cache invalidate', bits: 128, section: 'vtd:6.5.2.2?', confirmedBy: BOTH,
   reserved: [[8, 6], [15, 12], [63, 52], [127, 64]],
 }, {
   Type: type,
@@ -101,7 +101,7 @@ export const pasidCacheDescriptor = entry('vtd.qi.pasid-cache', {
 })
 
 export const pasidDeviceTlbDescriptor = entry('vtd.qi.pasid-device-tlb', {
-  title: 'PASID-based device-TLB invalidate', bits: 128, section: 'vtd:6.5.2.6?', ...from,
+  title: 'PASID-based device-TLB invalidate', bits: 128, section: 'vtd:6.5.2.6?', confirmedBy: BOTH,
   reserved: [[74, 65]],
 }, {
   Type: split([[11, 9], [3, 0]], 'Descriptor Type', { confirmedBy: ['qemu'] }),
@@ -115,7 +115,7 @@ export const pasidDeviceTlbDescriptor = entry('vtd.qi.pasid-device-tlb', {
 })
 
 export const pageGroupResponseDescriptor = entry('vtd.qi.page-group-response', {
-  title: 'Page group response', bits: 128, section: 'vtd:7.7.1?', ...from,
+  title: 'Page group response', bits: 128, section: 'vtd:7.7.1?', confirmedBy: BOTH,
   reserved: [[8, 5], [63, 52], [65, 64], [127, 76]],
 }, {
   Type: type,
@@ -129,7 +129,7 @@ export const pageGroupResponseDescriptor = entry('vtd.qi.page-group-response', {
 
 /** A page request as hardware queues it (types only: nothing here serves page requests yet). */
 export const pageRequestDescriptor = entry('vtd.page-request', {
-  title: 'Page request', bits: 256, section: 'vtd:7.4.1?', ...from,
+  title: 'Page request', bits: 256, section: 'vtd:7.4.1?', confirmedBy: BOTH,
   reserved: [[15, 10], [63, 54]],
 }, {
   Type: field(7, 0, 'Request Type', undefined, { confirmedBy: ['linux'] }),
@@ -147,8 +147,8 @@ export const pageRequestDescriptor = entry('vtd.page-request', {
   PrivateData: wide(255, 128, 'Private Data', { confirmedBy: [] }),
 })
 
-/** The layout of each descriptor type. */
-export const descriptors = {
+/** The layout of each descriptor type. Made by a pure call, so that whoever needs single ones does not carry all. */
+export const descriptors = /* @__PURE__ */ (() => ({
   [DESCRIPTOR_TYPES.contextCache]: contextCacheDescriptor,
   [DESCRIPTOR_TYPES.iotlb]: iotlbDescriptor,
   [DESCRIPTOR_TYPES.deviceTlb]: deviceTlbDescriptor,
@@ -158,4 +158,4 @@ export const descriptors = {
   [DESCRIPTOR_TYPES.pasidCache]: pasidCacheDescriptor,
   [DESCRIPTOR_TYPES.pasidDeviceTlb]: pasidDeviceTlbDescriptor,
   [DESCRIPTOR_TYPES.pageGroupResponse]: pageGroupResponseDescriptor,
-} as const
+} as const))()

@@ -34,7 +34,7 @@ const reason = (
   code: number, meaning: string, confirmedBy: readonly Confirmation[] = ['linux'], qualified = true,
 ): FaultReason => ({ code, meaning, qualified, confirmedBy })
 
-const list: readonly FaultReason[] = [
+const list = (): readonly FaultReason[] => [
   reason(0x01, 'the root entry of the bus is not present', ['linux', 'qemu'], false),
   reason(0x02, 'the context entry is not present', ['linux', 'qemu', 'capture']),
   reason(0x03, 'the context entry is programmed wrongly', ['linux', 'qemu']),
@@ -106,5 +106,9 @@ const list: readonly FaultReason[] = [
   reason(0x91, 'first stage: an accessed or dirty flag cannot be updated', ['qemu']),
 ]
 
+/** By code. Pure, so that whoever needs no meanings does not carry them. */
+const byCode = /* @__NO_SIDE_EFFECTS__ */ (all: () => readonly FaultReason[]): ReadonlyMap<number, FaultReason> =>
+  new Map(all().map((each) => [each.code, each]))
+
 /** Every reason that this project knows, by code. A code that is not here is unknown, not guessed. */
-export const faultReasons: ReadonlyMap<number, FaultReason> = new Map(list.map((each) => [each.code, each]))
+export const faultReasons = byCode(list)

@@ -117,12 +117,12 @@ export const adversaryVariants: readonly AdversaryVariant[] = [
   ], breaks: ['free', 'after'], queue: 'unordered' }, together(0, 1)),
   momentary({ id: 'no-wait', title: 'nothing waits for invalidations', statements: [
     'C-FREE-01', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-08', 'C-ATTACH-09', 'C-ROLL-05', 'C-PASID-03',
-    'C-PASID-04', 'C-PASID-17', 'C-SVA-05', 'C-UNMAP-07', 'C-UNMAP-08', 'C-TLB-02', 'C-FREE-02', 'C-FREE-03',
+    'C-PASID-04', 'C-PASID-17', 'C-SVA-05', 'C-UNMAP-07', 'C-UNMAP-08', 'C-UNMAP-09', 'C-TLB-02', 'C-FREE-02', 'C-FREE-03',
   ], breaks: ['free', 'after', 'during'] }, {}, nobodyWaits),
   momentary({ id: 'present-before-pointer', title: 'P is stored before the rest of the entry', breaks: ['during', 'after', 'free'] }, presentFirst),
   momentary({ id: 'no-barrier', title: 'no barrier before P, on a CPU that keeps stores in order', breaks: [] }, noBarrier),
   momentary({ id: 'no-barrier-late', title: 'no barrier before P, on a CPU that does not keep stores in order', statements: [
-    'C-ATTACH-06', 'C-ATTACH-05', 'C-PASID-03', 'C-PASID-17', 'C-PASID-18', 'C-SVA-05', 'C-UNMAP-07', 'C-UNMAP-08',
+    'C-ATTACH-06', 'C-ATTACH-05', 'C-PASID-03', 'C-PASID-17', 'C-PASID-18', 'C-SVA-05', 'C-UNMAP-07', 'C-UNMAP-08', 'C-UNMAP-09',
     'C-TLB-02', 'C-FREE-03',
   ], breaks: ['during', 'after', 'free'], stores: 'order' },
     noBarrier),

@@ -1,8 +1,7 @@
 // Paging domains: small page tables, and an id of the hardware while some device is on them.
-import { gatherIsEmpty, gatherReset } from '@iommu/core'
 import type { PagingDomain } from '@iommu/core'
-import { createShares, occupy } from '@iommu/core/driver'
-import type { Occupant } from '@iommu/core/driver'
+import { createShares, settable, settle } from '@iommu/core/driver'
+import { createDomainTables } from '@iommu/page-table'
 import type { DeviceState } from '../device.js'
 import type { Driver } from '../driver.js'
 import type { Aim, ChangedPages } from '../programming/planner.js'
@@ -20,9 +19,6 @@ export const createPagingDomain = (driver: Driver): PagingDomain => {
     take: () => unit.open(table),
     give: (_unit, id) => unit.close(id, table),
   })
-  const occupant: Occupant<DeviceState> = { left: shares.leave }
-  /** Tables of queued unmaps: freed after the flush of everything. */
-  const pending: bigint[] = []
   const smallest = table.pageSizes & -table.pageSizes
 
   /** Whether hardware has forgotten the pages: true too where nobody is on the domain. */
@@ -41,36 +37,15 @@ export const createPagingDomain = (driver: Driver): PagingDomain => {
   return {
     kind: 'paging',
     owner: driver.owner,
-    pageSizes: table.pageSizes,
-    aperture: table.aperture,
     pasidCapable: false,
-    attachDev(device) {
-      const state = driver.stateOf(device)
-      shares.join(state, 0, ({ id }) => occupy<DeviceState, Aim>(state, 0, occupant, { at: 'tables', id, root }))
-    },
-    mapPages: (iova, physical, pageSize, count, access) => table.mapPages(iova, physical, pageSize, count, access),
-    unmapPages(iova, pageSize, count, gather) {
-      const removed = table.unmapPages(iova, pageSize, count, gather)
-      if (gather.queued) pending.push(...gather.freed.splice(0))
-      return removed
-    },
+    // Whether write-only can be said is each table's to refuse.
+    ...createDomainTables(table, {
+      range: ({ start, end, leavesOnly }) => flush({ range: { start, end }, tables: !leavesOnly }),
+      everything: () => flush({ tables: true }),
+    }, { readable: false }),
+    ...settable(driver, false, (state) => settle<Unit, DeviceState, Aim>(shares, state, 0, ({ id }) => ({ at: 'tables', id, root }))),
     iotlbSyncMap(iova, size) {
       if (size > 0n && unit.planner.keepsAbsent) flush({ range: { start: iova, end: iova + size - 1n }, tables: false })
-    },
-    iotlbSync(gather) {
-      if (gatherIsEmpty(gather)) return
-      // Without a completed flush the tables stay out of use for good: rather lost than used twice.
-      const { start, end, freed } = gather
-      if (flush({ range: { start, end }, tables: freed.length > 0 })) table.release(freed)
-      gatherReset(gather)
-    },
-    flushIotlbAll() {
-      if (flush({ tables: true })) table.release(pending)
-    },
-    iovaToPhys: (iova) => table.iovaToPhys(iova),
-    free() {
-      table.release(pending)
-      table.free()
     },
   }
 }

@@ -46,7 +46,7 @@ export interface Classification {
 }
 
 /** A step as people write it. */
-const spellStep = (step: Step): string => {
+export const spellStep = (step: Step): string => {
   switch (step.do) {
     case 'write': case 'store': {
       const where = step.do === 'write' ? step.register : step.entry

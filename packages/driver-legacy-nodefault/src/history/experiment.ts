@@ -6,10 +6,10 @@ import { entryAddress } from '../tables/shape.js'
 import { storeWord } from '../tables/words.js'
 import type { Effect, Place, Seen, Stage, Subject } from './subject.js'
 
-const DIRECTIONS = ['read', 'write'] as const
+export const DIRECTIONS = ['read', 'write'] as const
 
 /** What one DMA may meet: all answers that caches leave open, sorted. */
-type Answers = readonly string[]
+export type Answers = readonly string[]
 
 const hex = (value: bigint): string => `0x${value.toString(16)}`
 
@@ -66,8 +66,14 @@ export interface Run {
   readonly seen: Seen
 }
 
-/** Carries steps out on a fresh stage. Freed memory is written by its next owner at once. */
-export const runSteps = (subject: Subject, choose: (stage: Stage) => readonly Step[], warm: boolean): Run => {
+/**
+ * Carries steps out on a fresh stage. Freed memory is written by its next owner at once. `told` is called before the first
+ * step and after each, with what every place then meets, read and written.
+ */
+export const runSteps = (
+  subject: Subject, choose: (stage: Stage) => readonly Step[], warm: boolean,
+  told?: (step: Step | undefined, answers: readonly Answers[], stage: Stage) => void,
+): Run => {
   const stage = subject.build()
   const { machine, source, places } = stage
   const parts = stage.table?.parts() ?? []
@@ -75,6 +81,7 @@ export const runSteps = (subject: Subject, choose: (stage: Stage) => readonly St
     for (const { address } of places) for (const access of DIRECTIONS) machine.dma({ source, kind: 'untranslated', address, access })
   }
   const before = look(stage)
+  told?.(undefined, before, stage)
   let throughFreed = false
   const frees: HardwareEvent[] = []
   const stop = machine.observe((event) => { if (event.kind === 'free') frees.push(event) })
@@ -82,6 +89,7 @@ export const runSteps = (subject: Subject, choose: (stage: Stage) => readonly St
     apply(machine, [step])
     for (const event of frees.splice(0)) reuse(stage, event, parts)
     throughFreed ||= step.do !== 'remember' && look(stage).some((answers) => answers.some(isSecret))
+    told?.(step, look(stage), stage)
   }
   stop()
   const after = look(stage)

@@ -13,7 +13,7 @@ import type { Step, StoreStep, WriteStep } from './steps.js'
 const layouts = { PC: control, AVS1: violation } as const
 const MEANINGFUL_WORDS = 8
 
-export const setRegister = (name: keyof typeof OFFSETS, value: bigint, mask?: bigint): WriteStep => write({
+const setRegister = (name: keyof typeof OFFSETS, value: bigint, mask?: bigint): WriteStep => write({
   name, offset: OFFSETS[name], ...(name in layouts ? { layout: layouts[name as keyof typeof layouts] } : {}),
 }, value, mask)
 
@@ -25,7 +25,7 @@ export const storeWordOf = (table: bigint, liodn: number, index: number, value: 
 })
 
 /** A window over everything that changes no address. */
-export const passing = encode(paace, {
+const passing = encode(paace, {
   V: 1, AP: PERMISSIONS.read | PERMISSIONS.write, WSE: WHOLE_WINDOW, ATM: TRANSLATION.none, CR: 1,
 })
 const VALID = encode(paace, { V: 1 })[VALID_WORD] as bigint

@@ -16,7 +16,7 @@ export interface FunctionTraits {
   readonly refresh: boolean
 }
 
-export const APERTURE = { start: 0n, end: (1n << 42n) - 1n } as const
+const APERTURE = { start: 0n, end: (1n << 42n) - 1n } as const
 
 const explain = (value: bigint): string => {
   const { CC, STATUS: status } = decode(answer, [value])

@@ -1,10 +1,11 @@
 // A device without PASIDs: its one point is its device context, repeated for its aliases.
 import { IommuError } from '@iommu/core'
 import type { Device } from '@iommu/core'
+import { sourcesOf } from '@iommu/core/driver'
 import type { Warn } from '@iommu/core/driver'
 import { usedOfDevice } from '../programming/plan.js'
 import type { Unit } from '../unit.js'
-import { blockEntries, canAts, enabledTlbs, invalid, sourcesOf, switchEntries } from './state.js'
+import { blockEntries, canAts, enabledTlbs, invalid, switchEntries } from './state.js'
 import type { DeviceState, EntryPlace } from './state.js'
 
 /** Throws ENOMEM where a directory is needed and there is no memory, EINVAL for a requester id beyond the directory. */

@@ -1,6 +1,7 @@
 // A device with PASIDs: its device context leads to a process directory; its points are the process contexts.
 import { IommuError } from '@iommu/core'
 import type { Device, Pasid } from '@iommu/core'
+import { sourcesOf } from '@iommu/core/driver'
 import type { Warn } from '@iommu/core/driver'
 import { frameAddress, frameOf } from '@iommu/hardware'
 import { directoryState, directoryWord } from '../domains/words.js'
@@ -8,7 +9,7 @@ import { usedOfDevice, usedOfProcess } from '../programming/plan.js'
 import { indexes, processSplit, splitLimit } from '../tables/index.js'
 import type { DirectoryLevels } from '../tables/index.js'
 import type { Unit } from '../unit.js'
-import { blockEntries, canAts, enabledTlbs, force, invalid, sourcesOf, switchEntries } from './state.js'
+import { blockEntries, canAts, enabledTlbs, force, invalid, switchEntries } from './state.js'
 import type { DeviceState, EntryPlace, PointState } from './state.js'
 
 const CONTEXT_WORDS = 2

@@ -1,6 +1,6 @@
 // A probed device: its translation points, what is live in each, and how a point is switched.
-import { IommuError } from '@iommu/core'
 import type { Device, Pasid } from '@iommu/core'
+import { forceAll, makeAll } from '@iommu/core/driver'
 import type { Points, Warn } from '@iommu/core/driver'
 import { apply } from '../programming/apply.js'
 import type { Flushes, Used } from '../programming/plan.js'
@@ -31,8 +31,6 @@ export interface DeviceState extends Points<DeviceState, PointState> {
 
 /** A context that says nothing: not valid, all zero. */
 export const invalid = (words: number): PointState => Array.from({ length: words }, () => 0n)
-
-export const sourcesOf = (device: Device): number[] => [device.requesterId, ...(device.aliases ?? [])]
 
 /** Whether device and unit can do ATS. */
 export const canAts = (unit: Unit, device: Device): boolean =>
@@ -73,29 +71,16 @@ const undo = (unit: Unit, place: EntryPlace, before: PointState): void => {
 }
 
 /** Switches contexts that say the same (a device and its aliases): all of them, or none, and then it throws. */
-export const switchEntries = (unit: Unit, places: readonly EntryPlace[], before: PointState, next: PointState): void => {
-  places.forEach((place, index) => {
-    try {
-      change(unit, place, before, next)
-    } catch (error) {
-      for (const touched of places.slice(0, index + 1)) undo(unit, touched, before)
-      throw error
-    }
-  })
-}
+export const switchEntries = (unit: Unit, places: readonly EntryPlace[], before: PointState, next: PointState): void =>
+  makeAll(places, (place) => change(unit, place, before, next), (place) => undo(unit, place, before))
 
 /** Clears contexts. V is gone from memory when it returns, whatever the unit says; what it says is warned about. */
 export const blockEntries = (
   unit: Unit, places: readonly EntryPlace[], before: PointState, device: Device, warn: Warn,
 ): void => {
   const next = invalid(before.length)
-  for (const place of places) {
-    try {
-      change(unit, place, before, next)
-    } catch (error) {
-      if (!(error instanceof IommuError)) throw error
-      force(unit, place, next)
-      warn(`${device.name} is blocked in the tables, but the unit may go on using old contexts: ${error.message}`)
-    }
-  }
+  forceAll(places, (place) => change(unit, place, before, next), (place, { message }) => {
+    force(unit, place, next)
+    warn(`${device.name} is blocked in the tables, but the unit may go on using old contexts: ${message}`)
+  })
 }

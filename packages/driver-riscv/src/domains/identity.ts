@@ -1,6 +1,6 @@
 // The identity domain: both stages bare.
-import type { Device, IdentityDomain, Pasid } from '@iommu/core'
-import { occupy } from '@iommu/core/driver'
+import type { IdentityDomain, Pasid } from '@iommu/core'
+import { occupy, settable } from '@iommu/core/driver'
 import type { Occupant } from '@iommu/core/driver'
 import type { DeviceState } from '../devices/state.js'
 import type { Driver } from '../driver.js'
@@ -9,20 +9,9 @@ import { identityState } from './words.js'
 /** One static object for all units. Hardware caches nothing under it, so it has no identifier. */
 export const createIdentityDomain = (driver: Driver): IdentityDomain => {
   const occupant: Occupant<DeviceState> = { left: () => undefined }
-  const set = (device: Device, pasid: Pasid): void => {
-    const state = driver.stateOf(device)
+  const set = (state: DeviceState, pasid: Pasid): void => {
     state.reserve(pasid)
     occupy(state, pasid, occupant, identityState({ point: state.point, ats: state.ats, contextWords: state.unit.contextWords }))
   }
-  return Object.freeze({
-    kind: 'identity',
-    attachDev(device) {
-      set(device, 0)
-    },
-    ...(driver.pasids ? {
-      setDevPasid(device, pasid) {
-        set(device, pasid)
-      },
-    } satisfies Partial<IdentityDomain> : {}),
-  } satisfies IdentityDomain)
+  return Object.freeze({ kind: 'identity', ...settable(driver, driver.pasids, set) } satisfies IdentityDomain)
 }

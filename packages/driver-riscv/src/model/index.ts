@@ -20,8 +20,14 @@ import type { Hardware } from './translate.js'
 
 export { createRiscvAdversary } from './adversary.js'
 export type { RiscvAdversaryOptions } from './adversary.js'
+export { createCaches } from './caches.js'
+export { fetchDevice, fetchProcess, Stopped } from './copies.js'
+export type { DeviceContext, Directory, ProcessContext, Reader, Stage } from './copies.js'
+export { createFormats } from './formats.js'
 export { capabilityWord, defaultProfile } from './profile.js'
 export type { Profile } from './profile.js'
+export { accessOf, locateBy, translate } from './translate.js'
+export type { DirectoryState, Hardware } from './translate.js'
 
 export interface ModelOptions {
   readonly profile?: Partial<Profile>

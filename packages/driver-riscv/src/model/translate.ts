@@ -42,7 +42,7 @@ interface Access {
   readonly memory: number
 }
 
-const accessOf = (request: DmaRequest): Access => {
+export const accessOf = (request: DmaRequest): Access => {
   const { access, execute } = request
   if (execute === true) return { request, first: 12, second: 20, memory: 1 }
   return access === 'write' ? { request, first: 15, second: 23, memory: 7 } : { request, first: 13, second: 21, memory: 5 }
@@ -56,7 +56,7 @@ const passes = (address: bigint, tag: string, attributes: Attributes): Translate
 const readerOf = ({ memory, capabilities }: Hardware, steps: Step[] | undefined): Reader => ({ view: memory.walker, capabilities, steps })
 
 /** Where a guest's address is, by a walk without caches. `implicit` are bits 1:0 of iotval2. */
-const locateBy = (hardware: Hardware, view: HardwareView, stage: Stage, access: Access): ((address: bigint) => bigint) => (address) => {
+export const locateBy = (hardware: Hardware, view: HardwareView, stage: Stage, access: Access): ((address: bigint) => bigint) => (address) => {
   const format = hardware.formats('second', stage.levels, stage.setsAccessed)
   const refused = new Stopped(access.second, false, (address & ~0xfffn) | 1n)
   if (address >> BigInt(widthOfLevels(stage.levels, true)) !== 0n) throw refused

@@ -1,7 +1,7 @@
 // Reads the fault queue, and clears its overflow.
 import { decode, encode } from '@iommu/bits'
 import type { Machine } from '@iommu/hardware'
-import { faultCauses, faultQueueStatus, faultRecord, OFFSETS, TRANSACTION_TYPES } from '../tables/index.js'
+import { faultQueueStatus, faultRecord, OFFSETS, TRANSACTION_TYPES } from '../tables/index.js'
 
 const RECORD_BYTES = 32
 const WORDS = [0, 1, 2, 3] as const
@@ -14,9 +14,8 @@ export interface RecordedFault {
   readonly address: bigint
   /** "untranslated read"; undefined for a type that is not known. */
   readonly transaction: string | undefined
+  /** `faultCauses` of ./tables says what it means. */
   readonly code: number
-  /** What the code means, or undefined for a code that is not known. */
-  readonly meaning: string | undefined
 }
 
 /** What was in the queue. `overflow`: further faults were dropped. */
@@ -41,7 +40,6 @@ export const readFaults = ({ memory, registers }: Machine, base: bigint, log2Ent
       address: IOTVAL,
       transaction: transactions[TTYP],
       code: CAUSE,
-      meaning: faultCauses.get(CAUSE)?.meaning,
     })
   }
   registers.write32(OFFSETS.fqh, head)

@@ -22,7 +22,7 @@ export const forgetDevice = (source?: number): Command => two(encode(invalidateD
   ...COMMANDS.invalidateDevice, ...(source === undefined ? {} : { DV: 1, DID: source }),
 }))
 
-export const forgetProcess = (source: number, pasid: number): Command =>
+const forgetProcess = (source: number, pasid: number): Command =>
   two(encode(invalidateProcess, { ...COMMANDS.invalidateProcess, DV: 1, DID: source, PID: pasid }))
 
 /** Every first-stage translation of the host, and every second-stage one. */

@@ -1,5 +1,5 @@
 // Records of the fault queue, and the causes that they can name.
-import { bit, entry, field, wide } from '@iommu/bits'
+import { address, bit, entry, field, wide } from '@iommu/bits'
 
 /** What kind of transaction a record is about. */
 export const TRANSACTION_TYPES = {
@@ -22,6 +22,15 @@ export const faultRecord = entry('riscv.fault', {
   IOTVAL2: wide(255, 192, 'Guest address of a second-stage fault', { confirmedBy: ['spec'] }),
 })
 
+/** What IOTVAL2 holds of faults 20, 21 and 23. Bits below a page may be 0 in it. */
+export const guestFaultAddress = entry('riscv.iotval2', {
+  title: 'Guest address of a second-stage fault', bits: 64, section: 'riscv:3.2?', confirmedBy: ['spec'],
+}, {
+  implicit: bit(0, 'Met while a table of the guest was read or updated'),
+  write: bit(1, 'That access was an update'),
+  GPA: address(63, 2, 'Guest physical address', { scale: 2 }),
+})
+
 /** Who says that a code means what it says here. */
 export type Confirmation = 'linux' | 'qemu' | 'spec'
 
@@ -38,7 +47,7 @@ export interface FaultCause {
 const cause = (code: number, meaning: string, qualified = true, confirmedBy: readonly Confirmation[] = ['spec']): FaultCause =>
   ({ code, meaning, qualified, confirmedBy })
 
-const list: readonly FaultCause[] = [
+const list = (): readonly FaultCause[] => [
   cause(1, 'an instruction fetch reached memory that cannot be read'),
   cause(4, 'a read was misaligned'),
   cause(5, 'a read, or the walk for it, reached memory that cannot be read'),
@@ -71,5 +80,9 @@ const list: readonly FaultCause[] = [
   cause(274, 'a page table entry is corrupt'),
 ]
 
+/** By code. Pure, so that whoever needs no meanings does not carry them. */
+const byCode = /* @__NO_SIDE_EFFECTS__ */ (all: () => readonly FaultCause[]): ReadonlyMap<number, FaultCause> =>
+  new Map(all().map((each) => [each.code, each]))
+
 /** By code. A code that is not here is not known. */
-export const faultCauses: ReadonlyMap<number, FaultCause> = new Map(list.map((each) => [each.code, each]))
+export const faultCauses = byCode(list)

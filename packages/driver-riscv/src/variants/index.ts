@@ -69,7 +69,7 @@ export const variants: readonly RiscvVariant[] = [
     ], NO_PASIDS, flushes((whole) => ({ ...whole, context: [] }))),
   variant('wrong-identifier-flushed', 'before an identifier is given back the next one is flushed', [
       'C-FREE-01', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-17', 'C-ATTACH-18', 'C-BLOCK-06', 'C-PASID-03',
-      'C-PASID-04', 'C-PASID-17', 'C-SVA-04', 'C-SVA-05', 'C-UNMAP-05', 'C-UNMAP-07', 'C-UNMAP-08', 'C-TLB-02',
+      'C-PASID-04', 'C-PASID-17', 'C-SVA-04', 'C-SVA-05', 'C-UNMAP-05', 'C-UNMAP-07', 'C-UNMAP-08', 'C-UNMAP-09', 'C-TLB-02',
       'C-FREE-02',
     ], PASIDS, {
     flushTag: (tag) => programming.flushTag({ ...tag, id: tag.id + 1 }),
@@ -80,11 +80,11 @@ export const variants: readonly RiscvVariant[] = [
     ], NO_PASIDS, inPlace),
   variant('pages-of-next-identifier', 'an unmap flushes the domain with the next identifier', [
       'C-TLB-01', 'C-PASID-11', 'C-SVA-03', 'C-SVA-05', 'C-UNMAP-02', 'C-UNMAP-03', 'C-UNMAP-04', 'C-UNMAP-07',
-      'C-UNMAP-08', 'C-TLB-02', 'C-FREE-02',
+      'C-UNMAP-08', 'C-UNMAP-09', 'C-TLB-02', 'C-FREE-02',
     ], PASIDS, {
     flushPages: (tag, ...rest) => programming.flushPages({ ...tag, id: tag.id + 1 }, ...rest),
   }),
-  variant('tables-not-forgotten', 'flushes name leaves only, although tables were freed', ['C-FREE-02', 'C-UNMAP-07', 'C-UNMAP-08', 'C-TLB-02'], PASIDS, {
+  variant('tables-not-forgotten', 'flushes name leaves only, although tables were freed', ['C-FREE-02', 'C-UNMAP-07', 'C-UNMAP-08', 'C-UNMAP-09', 'C-TLB-02'], PASIDS, {
     flushPages: (tag, start, end, stride, _leavesOnly, capabilities) => programming.flushPages(tag, start, end, stride, true, capabilities),
   }),
   variant('first-page-only', 'an unmap flushes the first page of its range only', ['C-TLB-01'], PASIDS, {

@@ -40,6 +40,8 @@ interface Slot {
   /** Completed invalidations since then that some older copies did not match: tags are in the copies (rule 11). */
   drops: { readonly at: Time; readonly matches: (tag: EntryTag) => boolean }[]
   readonly places: Map<bigint, Place>
+  /** A drop that took what led here as well: when it was completed, and issued. */
+  swept: { readonly at: Time; readonly issue: Time } | undefined
   /** Fetches begun before have ended; what they made is there only if it stays. */
   landed: Time
   known: Known | undefined
@@ -83,7 +85,7 @@ export const createEntryCaches = (history: History, cost: Cost): EntryCaches => 
   const slotOf = (ask: EntryAsk<unknown>): Slot => {
     let slot = slots.get(ask.key)
     if (slot === undefined) {
-      slot = { key: ask.key, ask, low: -1, drops: [], places: new Map(), landed: -1, known: undefined, fresh: new Map() }
+      slot = { key: ask.key, ask, low: -1, drops: [], places: new Map(), swept: undefined, landed: -1, known: undefined, fresh: new Map() }
       slots.set(ask.key, slot)
     }
     return slot
@@ -167,7 +169,9 @@ export const createEntryCaches = (history: History, cost: Cost): EntryCaches => 
       for (const slot of slots.values()) {
         for (const [address, place] of slot.places) {
           if (place.to !== Infinity || reached.has(placeKey({ ...slot.ask, place: address }))) continue
-          place.to = history.now
+          place.to = slot.swept?.at === history.now ? slot.swept.issue : history.now
+          // Nothing of the time before is left; a place that is reached again begins anew.
+          if (place.to <= slot.low) slot.places.delete(address)
           slot.known = undefined
         }
       }
@@ -186,12 +190,13 @@ export const createEntryCaches = (history: History, cost: Cost): EntryCaches => 
         for (const [address, { to }] of slot.places) if (to <= slot.low) slot.places.delete(address)
       }
     },
-    drop({ entry }, issue) {
+    drop({ entry, below = false }, issue) {
       for (const slot of slots.values()) {
         const { copies } = windowOf(slot, issue)
         const matching = copies.filter(({ fetched }) => entry(fetched.tag))
         if (matching.length === 0) continue
         slot.known = undefined
+        if (below) slot.swept = { at: history.now, issue }
         if (matching.length < copies.length) {
           slot.drops.push({ at: issue, matches: entry })
           continue

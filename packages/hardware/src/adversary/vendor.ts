@@ -120,6 +120,8 @@ export interface Held<V> {
 export interface Drop {
   /** Entry copies, by the tag that each copy holds. */
   readonly entry: (tag: EntryTag) => boolean
+  /** Copies fetched through an entry that it drops go too, however late they were fetched: the command names both. */
+  readonly below?: boolean
   /** Translations and paging structures. */
   readonly translation: (held: Pick<Held<unknown>, 'tag' | 'kind' | 'first' | 'last'>) => boolean
   /** What a device holds in its own TLB: the tag's domain is the source. */

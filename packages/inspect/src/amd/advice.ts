@@ -6,7 +6,7 @@ export type Advice = Pick<CodeMembers, 'so' | 'usual' | 'next'>
 
 const LOOK_AT_DEVICE = 'the type and the reserved regions of the device\'s group: /sys/kernel/iommu_groups'
 const LOOK_AT_ENTRY = 'the device table entry, as debugfs prints it (iommu/amd/devtbl): iommu decode amd.dte'
-const LOOK_AT_TABLES = 'a capture of the tables: iommu walk CAPTURE --rid DEVICE --iova ADDRESS'
+const LOOK_AT_TABLES = 'iommu walk SOURCE --rid DEVICE --iova ADDRESS, on a capture, an ELF core or a memory image'
 
 /** IO_PAGE_FAULT says why in its flags. */
 export const PAGE_FAULT_ADVICE = {

@@ -5,12 +5,13 @@ import {
   completionWait, deviceTableEntry, EVENT_CODES, events, illegalCommandErrorEvent, ioPageFaultEvent,
 } from '@iommu/driver-amd-vi/tables'
 import type { Explained, ExplainedFlag } from '../explained.js'
+import { once } from '../once.js'
 import { hex } from '../spell.js'
-import type { LogReader } from '../vendor.js'
+import type { LogPlace, LogReader, Report } from '../vendor.js'
 import { PAGE_FAULT_ADVICE } from './advice.js'
 import { commandLayout } from './changes.js'
 import { codeNamed, explainCode } from './codes.js'
-import { readLogLine } from './log-lines.js'
+import { readEventRest, readLogLine } from './log-lines.js'
 import type { LogLine } from './log-lines.js'
 import { readPageFault } from './page-fault.js'
 
@@ -27,14 +28,18 @@ const QEMU_FORM = 'read as QEMU\'s: for every refused DMA it writes address 0, d
 
 const wordsOf = (flags: number): readonly bigint[] => [BigInt(flags) << BigInt(FLAGS.low), 0n]
 
-/** The flags of an event by its layout. */
-const flagsOf = (layout: Entry, flags: number): ExplainedFlag[] => {
-  const values = decode(layout, wordsOf(flags))
-  return Object.entries(layout.fields)
+/** What an event's layout makes of flags, lowest bit first. */
+const flagReader = (layout: Entry): ((flags: number) => readonly ExplainedFlag[]) => {
+  const fields = Object.entries(layout.fields)
     .filter(([, { runs }]) => runs.every(([high, low]) => high <= FLAGS.high && low >= FLAGS.low))
     .sort(([, one], [, other]) => (one.runs[0]?.[1] ?? 0) - (other.runs[0]?.[1] ?? 0))
-    .map(([name, { title }]) => ({ name, value: Number(values[name]), title }))
+  return once((flags) => {
+    const values = decode(layout, wordsOf(flags))
+    return fields.map(([name, { title }]) => ({ name, value: Number(values[name]), title }))
+  })
 }
+/** By event code. */
+const flagReaders = once((code) => flagReader(events.get(code)?.layout ?? ioPageFaultEvent))
 
 /** IO_PAGE_FAULT: who, which access and why, from its flags. */
 const pageFaultMembers = ({ flags, domain = 0, address = 0n }: EventLine): Partial<Explained> => {
@@ -43,14 +48,10 @@ const pageFaultMembers = ({ flags, domain = 0, address = 0n }: EventLine): Parti
   const fault = readPageFault(encode(ioPageFaultEvent, {
     DomainID: domain & 0xffff, PASIDHigh: domain >>> 16, ADDR: address,
   }, [head, 0n]))
-  const { access, interrupt, pasid, domainId, why } = fault
-  return {
-    ...(pasid === undefined ? {} : { pasid }),
-    ...(domainId === undefined ? {} : { domainId }),
-    ...(interrupt ? { kind: 'interrupt-fault' } : { access }),
-    ...PAGE_FAULT_ADVICE[why],
-    ...(fault.asQemu ? { reading: QEMU_FORM } : {}),
-  }
+  const { access, interrupt, pasid, domainId, why, asQemu } = fault
+  return Object.assign(
+    {}, interrupt ? { kind: 'interrupt-fault' as const } : { access }, pasid === undefined ? undefined : { pasid },
+    domainId === undefined ? undefined : { domainId }, PAGE_FAULT_ADVICE[why], asQemu ? { reading: QEMU_FORM } : undefined)
 }
 
 /** A word of 64 bits from two of 32 bits, the lower first. */
@@ -69,20 +70,18 @@ const itemOf = (line: EventLine, input: string): Explained => {
   const { speaker, device, pasid, address, flags, tag, domain } = line
   const isPageFault = code === EVENT_CODES.ioPageFault
   const who = device ?? (isPageFault || code === EVENT_CODES.rmpPageFault ? speaker : undefined)
-  return {
-    kind: code !== undefined && OF_COMMANDS.has(code) ? 'queue-error' : 'dma-fault',
-    input,
-    count: 1,
-    vendor: 'amd',
-    ...(code === undefined ? { name: line.name } : explainCode(code)),
-    ...(who === undefined ? {} : { device: who }),
-    ...(pasid === undefined ? {} : { pasid }),
-    ...(domain === undefined || isPageFault ? {} : { domainId: domain }),
-    ...(address === undefined ? {} : { address: hex(address) }),
-    ...(flags === undefined || event === undefined ? {} : { flags: flagsOf(event.layout, flags) }),
-    ...(tag === undefined ? {} : { details: [`tag ${hex(tag)}`] }),
-    ...(isPageFault ? pageFaultMembers(line) : {}),
-  }
+  const kind = code !== undefined && OF_COMMANDS.has(code) ? 'queue-error' : 'dma-fault'
+  // Made for every fault of a log, which may be a million: one object, in one go.
+  const item: Explained = Object.assign(
+    { kind, input, count: 1, vendor: 'amd' } as const,
+    code === undefined ? { name: line.name } : explainCode(code),
+    who === undefined ? undefined : { device: who },
+    pasid === undefined ? undefined : { pasid },
+    domain === undefined || isPageFault ? undefined : { domainId: domain },
+    address === undefined ? undefined : { address: hex(address) },
+    flags === undefined || code === undefined || event === undefined ? undefined : { flags: flagReaders(code)(flags) },
+    tag === undefined ? undefined : { details: [`tag ${hex(tag)}`] })
+  return isPageFault ? Object.assign(item, pageFaultMembers(line)) : item
 }
 
 /** The words of an entry or a command that the kernel prints after an event. */
@@ -99,6 +98,7 @@ const commandSaid = ([one = 0n, two = 0n, three = 0n, four = 0n]: readonly bigin
 /** An event whose entry or command may follow, word by word. */
 interface Waiting {
   readonly item: Explained
+  readonly at: LogPlace
   readonly entry: bigint[]
   readonly command: bigint[]
 }
@@ -116,14 +116,24 @@ const about = (kind: Explained['kind'], input: string, meaning: string): Explain
   ({ kind, input, count: 1, vendor: 'amd', meaning })
 
 /** Device table entries and commands are printed after the event that they belong to. */
-export const createLogReader = (report: (item: Explained) => void, other: () => void): LogReader => {
+export const createLogReader = (report: Report, other: () => void): LogReader => {
   let waiting: Waiting | undefined
+  /** The first line of an event that was broken into two. */
+  let begun: { readonly input: string; readonly at: LogPlace } | undefined
   const end = (): void => {
-    if (waiting !== undefined) report(whole(waiting))
+    if (waiting !== undefined) report(whole(waiting), waiting.at)
     waiting = undefined
+    if (begun !== undefined) other()
+    begun = undefined
   }
   return {
-    take(input) {
+    take(input, at) {
+      const rest = begun === undefined ? undefined : readEventRest(input)
+      if (begun !== undefined && rest !== undefined) {
+        waiting = { item: itemOf(rest, `${begun.input} ${input}`), at: begun.at, entry: [], command: [] }
+        begun = undefined
+        return true
+      }
       const line = readLogLine(input)
       if (line === undefined) return false
       const follows = waiting === undefined ? undefined
@@ -134,13 +144,14 @@ export const createLogReader = (report: (item: Explained) => void, other: () => 
       }
       end()
       switch (line.kind) {
-        case 'event': waiting = { item: itemOf(line, input), entry: [], command: [] }; break
+        case 'event': waiting = { item: itemOf(line, input), at, entry: [], command: [] }; break
+        case 'event-begins': begun = { input, at }; break
         case 'suppressed':
-          report(about('suppressed', input, `the kernel left out ${line.lines} reports to spare the log: counts are lower than the truth`))
+          report(about('suppressed', input, `the kernel left out ${line.lines} reports to spare the log: counts are lower than the truth`), at)
           break
-        case 'overflow': report(about('log-error', input, 'the event log was full, so some events were lost')); break
+        case 'overflow': report(about('log-error', input, 'the event log was full, so some events were lost'), at); break
         case 'wait-timeout':
-          report(about('queue-error', input, 'the IOMMU did not finish its commands in time: what was to be invalidated may still be in use'))
+          report(about('queue-error', input, 'the IOMMU did not finish its commands in time: what was to be invalidated may still be in use'), at)
           break
         case 'entry-word': case 'command-word': case 'other': other(); break
         default: line satisfies never

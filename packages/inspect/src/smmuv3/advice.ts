@@ -5,7 +5,7 @@ import type { CodeMembers } from '../vendor.js'
 type Advice = Pick<CodeMembers, 'so' | 'usual' | 'next'>
 
 const LOOK_AT_GROUP = 'the type and the reserved regions of the device\'s group: /sys/kernel/iommu_groups'
-const LOOK_AT_TABLES = 'a capture of the tables: iommu walk CAPTURE --rid DEVICE --iova ADDRESS'
+const LOOK_AT_TABLES = 'iommu walk SOURCE --rid DEVICE --iova ADDRESS, on a capture, an ELF core or a memory image'
 const LOOK_AT_STE = 'the stream table entry: iommu decode smmuv3.ste WORDS'
 const LOOK_AT_CD = 'the context descriptor: iommu decode smmuv3.cd WORDS'
 const LOOK_AT_IDS = 'which StreamID firmware gives the device: IORT, or iommu-map of the device tree'

@@ -6,7 +6,7 @@ import {
 } from '@iommu/driver-arm-smmuv3/tables'
 import type { Explained } from '../explained.js'
 import { hex, hexCode, hexWord } from '../spell.js'
-import type { LogReader } from '../vendor.js'
+import type { LogPlace, LogReader, Report } from '../vendor.js'
 import { commandLayout } from './changes.js'
 import { codeNamed, explainCode } from './codes.js'
 import { readLogLine } from './log-lines.js'
@@ -15,6 +15,7 @@ import type { DecodedAccess, DecodedEvent, LogLine } from './log-lines.js'
 /** An event of which some lines have been read. Its words come first, then what newer kernels make of them. */
 interface Event {
   readonly kind: 'event'
+  readonly at: LogPlace
   input: string
   readonly code: number
   readonly words: bigint[]
@@ -25,6 +26,7 @@ interface Event {
 /** A command that was refused, and its words as they are printed after it. */
 interface Command {
   readonly kind: 'command'
+  readonly at: LogPlace
   input: string
   readonly meaning: string
   readonly words: bigint[]
@@ -151,12 +153,12 @@ const itemOf = (line: LogLine, input: string): Explained | undefined => {
 }
 
 /** Puts the lines of an event together: its code, four words, and in newer kernels what these mean. */
-export const createLogReader = (report: (item: Explained) => void, other: () => void): LogReader => {
+export const createLogReader = (report: Report, other: () => void): LogReader => {
   const waiting = new Map<string, Waiting>()
   const finish = (smmu: string): void => {
     const done = waiting.get(smmu)
     waiting.delete(smmu)
-    if (done !== undefined) report(done.kind === 'event' ? eventItem(done) : commandItem(done))
+    if (done !== undefined) report(done.kind === 'event' ? eventItem(done) : commandItem(done), done.at)
   }
   /** Whether the line goes on with what waits. */
   const joins = (line: LogLine, open: Waiting): boolean => {
@@ -180,30 +182,30 @@ export const createLogReader = (report: (item: Explained) => void, other: () => 
       default: return false
     }
   }
-  const begin = (smmu: string, line: LogLine, input: string): void => {
-    if (line.kind === 'event') waiting.set(smmu, { kind: 'event', input, code: line.code, words: [...line.words] })
+  const begin = (smmu: string, line: LogLine, input: string, at: LogPlace): void => {
+    if (line.kind === 'event') waiting.set(smmu, { kind: 'event', at, input, code: line.code, words: [...line.words] })
     else if (line.kind === 'command-error') {
       const code = decodeField(commandQueueIndex, [line.consumer], 'ERR')
-      waiting.set(smmu, { kind: 'command', input, meaning: COMMAND_MEANINGS[code] ?? `the command queue reports the unknown error ${code}`, words: [] })
+      waiting.set(smmu, { kind: 'command', at, input, meaning: COMMAND_MEANINGS[code] ?? `the command queue reports the unknown error ${code}`, words: [] })
     } else if (line.kind === 'decoded') {
       const code = codeNamed(line.event.name)
       if (code === undefined) other()
-      else waiting.set(smmu, { kind: 'event', input, code, words: [], decoded: line.event })
+      else waiting.set(smmu, { kind: 'event', at, input, code, words: [], decoded: line.event })
     } else {
       const item = itemOf(line, input)
       if (item === undefined) other()
-      else report(item)
+      else report(item, at)
     }
   }
   return {
-    take(input) {
+    take(input, at) {
       const read = readLogLine(input)
       if (read === undefined) return false
       const { smmu, line } = read
       const open = waiting.get(smmu)
       if (open !== undefined && joins(line, open)) return true
       finish(smmu)
-      begin(smmu, line, input)
+      begin(smmu, line, input, at)
       return true
     },
     end() {

@@ -25,6 +25,10 @@ const SECTION_HEADER = 64
 const LOAD = 1
 /** e_phnum: the number is in the first section header instead. */
 const MANY = 0xffff
+/** A dump that leaves pages out has one for each run of pages. */
+const MOST_HEADERS = 2 ** 20
+/** p_paddr of what has no physical address, as in /proc/kcore. */
+const NOWHERE = 2n ** 64n - 1n
 const MAGIC = 0x464c457f
 
 const dataOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -41,12 +45,6 @@ const bytesAt = (file: StoredBytes, offset: number, length: number, what: string
 const safe = (file: StoredBytes, offset: number, value: bigint, what: string): number =>
   value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : complain(file, offset, `${what} below 2^53`, `0x${value.toString(16)}`)
 
-/** Whether a file begins as an ELF file does. */
-export const isElf = (file: StoredBytes): boolean => {
-  const start = file.read(0, 4)
-  return start.length === 4 && dataOf(start).getUint32(0, true) === MAGIC
-}
-
 /**
  * The physical memory in a 64-bit little-endian ELF core (QEMU's dump-guest-memory, kdump's ELF form): its PT_LOAD
  * segments by physical address. Throws InputError for another file, with the offset.
@@ -60,6 +58,7 @@ export const elfSegments = (file: StoredBytes): Segment[] => {
   const each = header.getUint16(54, true)
   if (each !== PROGRAM_HEADER) complain(file, 54, `program headers of ${PROGRAM_HEADER} bytes`, String(each))
   const count = header.getUint16(56, true) === MANY ? manyHeaders(file, header) : header.getUint16(56, true)
+  if (count > MOST_HEADERS) complain(file, 56, `at most ${MOST_HEADERS} program headers`, String(count))
   const segments = Array.from({ length: count }, (_, index) => segmentAt(file, start + index * PROGRAM_HEADER))
     .filter((segment) => segment !== undefined)
   return segments.length > 0 ? segments : complain(file, start, 'a PT_LOAD segment with physical memory', 'none')
@@ -72,7 +71,7 @@ const manyHeaders = (file: StoredBytes, header: DataView): number => {
 
 const segmentAt = (file: StoredBytes, at: number): Segment | undefined => {
   const header = bytesAt(file, at, PROGRAM_HEADER, 'a program header')
-  if (header.getUint32(0, true) !== LOAD) return undefined
+  if (header.getUint32(0, true) !== LOAD || header.getBigUint64(24, true) === NOWHERE) return undefined
   const number = (from: number, what: string): number => safe(file, at + from, header.getBigUint64(from, true), what)
   return {
     offset: number(8, 'an offset'), physical: number(24, 'a physical address'),
@@ -80,9 +79,40 @@ const segmentAt = (file: StoredBytes, at: number): Segment | undefined => {
   }
 }
 
-/** A raw image of physical memory that begins at an address. */
-export const rawSegments = (file: StoredBytes, physical: number): Segment[] =>
-  [{ physical, length: file.size, offset: 0, stored: file.size }]
+/** Where a part of a raw image begins, in physical memory and in the file. */
+export interface Piece {
+  readonly physical: number
+  readonly offset: number
+}
+
+/** A raw image of physical memory. A machine's RAM may have holes: each piece goes on to where the next begins in the file. */
+export const rawSegments = (file: StoredBytes, pieces: readonly Piece[] = [{ physical: 0, offset: 0 }]): Segment[] => {
+  const inOrder = [...pieces].sort((one, other) => one.offset - other.offset)
+  return inOrder.map(({ physical, offset }, index) => {
+    const stored = Math.max(0, (inOrder[index + 1]?.offset ?? file.size) - offset)
+    return { physical, length: stored, offset, stored }
+  })
+}
+
+/** Finds the segment of an address. They may overlap: a core lists the kernel's text besides the memory that it lies in. */
+const createFinder = (segments: readonly Segment[]): ((physical: number) => Segment | undefined) => {
+  const inOrder = [...segments].sort((one, other) => one.physical - other.physical)
+  let end = 0
+  const ends = inOrder.map(({ physical, length }) => (end = Math.max(end, physical + length)))
+  return (physical) => {
+    let [low, high] = [0, inOrder.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((inOrder[middle] as Segment).physical <= physical) low = middle + 1
+      else high = middle
+    }
+    for (let at = low - 1; at >= 0 && (ends[at] as number) > physical; at--) {
+      const segment = inOrder[at] as Segment
+      if (physical < segment.physical + segment.length) return segment
+    }
+    return undefined
+  }
+}
 
 /** Pages held at the most; a walk needs a few, an inspection of many devices some thousands. */
 const MOST_PAGES = 4096
@@ -90,8 +120,7 @@ const MOST_PAGES = 4096
 /** Memory in a file. Reading what no segment holds throws InputError. */
 export const createStoredView = (file: StoredBytes, segments: readonly Segment[]): HardwareView => {
   const pages = new Map<number, DataView>()
-  const find = (physical: number): Segment | undefined =>
-    segments.find((each) => physical >= each.physical && physical < each.physical + each.length)
+  const find = createFinder(segments)
   /** One page, of one or several segments: kdump leaves pages out, and segments need not begin on a page. */
   const load = (frame: number): DataView => {
     const page = new Uint8Array(FRAME_BYTES)

@@ -1,38 +1,56 @@
-// Memory made of single words, for sources that print entries and no pages: what is not printed on a known page is zero.
-import { FRAME_BYTES, frameOf } from '@iommu/hardware'
+// Memory made of single words, for sources that print entries and no pages. What is not printed is zero on a page of which
+// every entry that is not zero was printed, and unknown elsewhere.
+import { addresses, FRAME_BYTES, frameOf } from '@iommu/hardware'
 import type { HardwareView } from '@iommu/hardware'
-import { createRecordedView } from '../recorded-pages.js'
+import { InputError } from '../input-error.js'
 
 export interface WordPages {
-  /** Makes the page of an address known. */
+  /** All of the address's page is known: what is not put there is zero. */
   know(address: bigint): void
+  /** A word, and nothing about the words beside it. */
   put(address: bigint, word: bigint): void
-  readonly frames: ReadonlySet<number>
-  /** `file` is what errors call the source. */
-  view(file: string): HardwareView
+  /** Frames that are known, and frames with a word on them. */
+  has(frame: number): boolean
+  /** `file` is what errors call the source, `lacks` what it does not print. */
+  view(file: string, lacks: string): HardwareView
 }
 
-const BYTES = BigInt(FRAME_BYTES)
+const WORDS = FRAME_BYTES / 8
+const slotOf = (address: bigint): number => frameOf(address) * WORDS + Number((address & 0xfffn) >> 3n)
 
 export const createWordPages = (): WordPages => {
-  const words = new Map<bigint, bigint>()
-  const frames = new Set<number>()
-  const know = (address: bigint): void => void frames.add(frameOf(address))
+  const words = new Map<number, bigint>()
+  const known = new Set<number>()
+  const touched = new Set<number>()
   return {
-    know,
+    know: (address) => void known.add(frameOf(address)),
     put(address, word) {
-      know(address)
-      words.set(address, word)
+      words.set(slotOf(address), word)
+      touched.add(frameOf(address))
     },
-    frames,
-    view(file) {
-      const offsets = new Map([...frames].map((frame, index) => [frame, index * FRAME_BYTES]))
-      const bytes = new Uint8Array(frames.size * FRAME_BYTES)
-      const data = new DataView(bytes.buffer)
-      for (const [address, word] of words) {
-        data.setBigUint64((offsets.get(frameOf(address)) as number) + Number(address % BYTES), word, true)
+    has: (frame) => known.has(frame) || touched.has(frame),
+    view(file, lacks) {
+      const view = {
+        low: 0,
+        high: 0,
+        has: (): boolean => true,
+        loadPair(frame: number, index: number): void {
+          const slot = frame * WORDS + index
+          const word = words.get(slot)
+          if (word === undefined && !known.has(Math.floor(slot / WORDS))) {
+            const address = addresses.frameAddress(frame) + BigInt(index * 8)
+            throw new InputError({ file, place: `address 0x${address.toString(16)}`, expected: `${lacks}, since a table leads there`, found: 'none' })
+          }
+          view.low = Number(BigInt.asIntN(32, word ?? 0n))
+          view.high = Number(BigInt.asIntN(32, (word ?? 0n) >> 32n))
+        },
+        load64(address: bigint): bigint {
+          const word = words.get(slotOf(address))
+          if (word === undefined) view.loadPair(frameOf(address), Number(address & 0xfffn) >> 3)
+          return word ?? 0n
+        },
       }
-      return createRecordedView({ file, offsets, zero: new Set(), bytes })
+      return view
     },
   }
 }

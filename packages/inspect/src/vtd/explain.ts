@@ -3,13 +3,18 @@ import { decode } from '@iommu/bits'
 import { faultStatus, queueError } from '@iommu/driver-intel-vtd/tables'
 import { nameOfRequester } from '../bdf.js'
 import type { Explained } from '../explained.js'
-import type { LogReader } from '../vendor.js'
+import type { LogPlace, LogReader, Report } from '../vendor.js'
 import { explainCode } from './codes.js'
+import { beginsDumpOf, dumpSaid } from './dumped-tables.js'
+import type { DumpLine } from './dumped-tables.js'
 import { readLogLine } from './log-lines.js'
 import type { LogLine, PrintedCode } from './log-lines.js'
 
 /** In the interrupt range a write is an interrupt, and nothing is ever mapped. */
 const INTERRUPT_RANGE = { start: 0xfee0_0000n, end: 0xfeef_ffffn }
+
+/** Lines of a dump: two tables above, a PASID entry of eight words, and five levels twice. */
+const MOST_DUMPED = 32
 
 const coded = (printed: PrintedCode | undefined): Partial<Explained> => {
   if (printed === undefined) return { vendor: 'vtd' }
@@ -41,9 +46,11 @@ const itemOf = (line: LogLine, input: string): Explained | undefined => {
   const about = { input, count: 1 }
   switch (line.kind) {
     case 'dma-fault': {
-      const { kind, printed, ...request } = line
-      const address = BigInt(request.address)
-      const item = { ...about, kind, ...coded(printed), ...request }
+      const { kind, printed, device, pasid, access, address: text } = line
+      // Made for every fault of a log, which may be a million: one object, in one go.
+      const item: Explained = Object.assign(
+        { input, count: 1, kind, device, access, address: text }, pasid === undefined ? undefined : { pasid }, coded(printed))
+      const address = BigInt(text)
       return address >= INTERRUPT_RANGE.start && address <= INTERRUPT_RANGE.end
         ? {
             ...item,
@@ -79,37 +86,60 @@ const itemOf = (line: LogLine, input: string): Explained | undefined => {
         ...about, kind: line.kind, vendor: 'vtd', meaning: QUEUE_MEANINGS[line.what], section: queueError.section,
         ...(line.what === 'queue' ? {} : { device: nameOfRequester(line.info & 0xffff) }),
       }
-    case 'other': return undefined
+    case 'dump': case 'other': return undefined
     default: return line satisfies never
   }
 }
 
-type WithReason = LogLine & { readonly kind: 'dma-fault' | 'interrupt-fault' }
+type Fault = LogLine & { readonly kind: 'dma-fault' | 'interrupt-fault' }
 
-/** Very old kernels print the reason on a line of its own: a fault without one waits for it. */
-export const createLogReader = (report: (item: Explained) => void, other: () => void): LogReader => {
-  let waiting: { readonly line: WithReason; readonly input: string } | undefined
-  const add = (line: LogLine, input: string): void => {
-    const item = itemOf(line, input)
-    if (item !== undefined) report(item)
-  }
+/** A fault whose lines may not be whole. */
+interface Waiting {
+  readonly line: Fault
+  readonly input: string
+  readonly at: LogPlace
+  readonly dump: DumpLine[]
+}
+
+/**
+ * Very old kernels print the reason on a line of its own, and kernels with debugging print the entries on the way below
+ * a fault: a fault waits for the next line.
+ */
+export const createLogReader = (report: Report, other: () => void): LogReader => {
+  let waiting: Waiting | undefined
   const end = (): void => {
-    if (waiting !== undefined) add(waiting.line, waiting.input)
+    if (waiting === undefined) return
+    const { line, input, at, dump } = waiting
     waiting = undefined
+    const item = itemOf(line, input)
+    if (item !== undefined) report(dump.length === 0 ? item : { ...item, details: dumpSaid(dump) }, at)
+  }
+  /** Whether the line goes on with what waits. */
+  const joins = (line: LogLine, input: string): boolean => {
+    if (waiting === undefined) return false
+    if (line.kind === 'reason') {
+      if (waiting.line.printed !== undefined) return false
+      waiting = { ...waiting, line: { ...waiting.line, printed: line.printed }, input: `${waiting.input} ${input}` }
+      return true
+    }
+    if (line.kind !== 'dump' || waiting.line.kind !== 'dma-fault') return false
+    const { dump, line: { address } } = waiting
+    if (dump.length === 0 ? !beginsDumpOf(line.dump, address) : line.dump.what === 'begin' || dump.length >= MOST_DUMPED) return false
+    dump.push(line.dump)
+    return true
   }
   return {
-    take(input) {
+    take(input, at) {
       const line = readLogLine(input)
       if (line === undefined) return false
-      if (line.kind === 'reason' && waiting !== undefined) {
-        add({ ...waiting.line, printed: line.printed }, `${waiting.input} ${input}`)
-        waiting = undefined
-        return true
-      }
+      if (joins(line, input)) return true
       end()
-      if (line.kind === 'other') other()
-      else if ((line.kind === 'dma-fault' || line.kind === 'interrupt-fault') && line.printed === undefined) waiting = { line, input }
-      else add(line, input)
+      if (line.kind === 'other' || line.kind === 'dump') other()
+      else if (line.kind === 'dma-fault' || line.kind === 'interrupt-fault') waiting = { line, input, at, dump: [] }
+      else {
+        const item = itemOf(line, input)
+        if (item !== undefined) report(item, at)
+      }
       return true
     },
     end,

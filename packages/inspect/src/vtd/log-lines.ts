@@ -1,4 +1,6 @@
 // Recognises the lines that kernels of all ages write about VT-d, and takes them apart. Says nothing about meaning.
+import { readDumpLine } from './dumped-tables.js'
+import type { DumpLine } from './dumped-tables.js'
 
 /** A fault code as printed, and how it was read. */
 export interface PrintedCode {
@@ -27,12 +29,14 @@ export type LogLine =
   | { readonly kind: 'fault-status'; readonly value: bigint }
   | { readonly kind: 'suppressed'; readonly lines: number }
   | { readonly kind: 'queue-error'; readonly what: 'queue' | 'completion' | 'time-out'; readonly info: number }
+  | { readonly kind: 'dump'; readonly dump: DumpLine }
   | { readonly kind: 'other' }
 
-const DEVICE = String.raw`\[+((?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7])\]`
+/** Some kernels print 0x before bus and device. */
+const DEVICE = String.raw`\[+((?:[0-9a-f]{4,8}:)?(?:0x)?[0-9a-f]{2}:(?:0x)?[0-9a-f]{2}\.[0-7])\]`
 const REASON = String.raw`\[fault reason (0x)?([0-9a-f]{1,8})\]`
 const DMA = new RegExp(
-  String.raw`\[DMA (Read|Write)(?: (NO_PASID|PASID 0x[0-9a-f]{1,8}))?\] Request device ${DEVICE}(?: PASID ([0-9a-f]{1,8}))?`
+  String.raw`\[DMA (Read|Write)(?: (NO[_ ]PASID|PASID 0x[0-9a-f]{1,8}))?\] Request device ${DEVICE}(?: PASID ([0-9a-f]{1,8}))?`
   + String.raw` fault addr (?:0x)?([0-9a-f]{1,16})`, 'i')
 const INTERRUPT = new RegExp(String.raw`INTR-REMAP\]?:? Request device ${DEVICE} fault index (?:0x)?([0-9a-f]{1,8})`, 'i')
 const REASON_ANYWHERE = new RegExp(REASON, 'i')
@@ -45,7 +49,7 @@ const OURS = /\b(?:DMAR(?:-IR)?|dmar\d{1,4}|INTR-REMAP)\b/
  * Newer kernels print 0x and hexadecimal, older ones two decimal digits without 0x. Below ten both are the same.
  * Letters can only be hexadecimal.
  */
-export const readPrintedCode = (prefix: string | undefined, digits: string): PrintedCode => {
+const readPrintedCode = (prefix: string | undefined, digits: string): PrintedCode => {
   if (prefix !== undefined) return { code: parseInt(digits, 16) }
   if (/[a-f]/i.test(digits)) return { code: parseInt(digits, 16), reading: `"${digits}" taken as hexadecimal` }
   const code = parseInt(digits, 10)
@@ -53,6 +57,8 @@ export const readPrintedCode = (prefix: string | undefined, digits: string): Pri
   const spelled = `0x${code.toString(16).padStart(2, '0')}`
   return { code, reading: `"${digits}" without 0x taken as decimal, as older kernels print it: ${spelled}` }
 }
+
+const deviceOf = (text: string): string => text.toLowerCase().replaceAll('0x', '')
 
 const reasonIn = (line: string): PrintedCode | undefined => {
   const match = REASON_ANYWHERE.exec(line)
@@ -75,7 +81,7 @@ export const readLogLine = (line: string): LogLine | undefined => {
     const pasid = pasidOf(modern, older)
     return {
       kind: 'dma-fault',
-      device: (device as string).toLowerCase(),
+      device: deviceOf(device as string),
       access: /read/i.test(access as string) ? 'read' : 'write',
       address: `0x${BigInt(`0x${address}`).toString(16)}`,
       ...(pasid === undefined ? {} : { pasid }), ...(printed === undefined ? {} : { printed }),
@@ -85,7 +91,7 @@ export const readLogLine = (line: string): LogLine | undefined => {
   if (interrupt !== null) {
     return {
       kind: 'interrupt-fault',
-      device: (interrupt[1] as string).toLowerCase(),
+      device: deviceOf(interrupt[1] as string),
       index: parseInt(interrupt[2] as string, 16),
       ...(printed === undefined ? {} : { printed }),
     }
@@ -100,5 +106,7 @@ export const readLogLine = (line: string): LogLine | undefined => {
     const what = (queue[1] as string).toLowerCase() as 'queue' | 'completion' | 'time-out'
     return { kind: 'queue-error', what, info: queue[2] === undefined ? 0 : parseInt(queue[2], 16) }
   }
-  return line.includes(':') && OURS.test(line) ? { kind: 'other' } : undefined
+  if (!line.includes(':') || !OURS.test(line)) return undefined
+  const dump = readDumpLine(line)
+  return dump === undefined ? { kind: 'other' } : { kind: 'dump', dump }
 }

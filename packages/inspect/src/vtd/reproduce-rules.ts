@@ -1,6 +1,6 @@
 // Why recorded words may differ from the driver's: the named rules of `reproduce`, as data.
 import { decodeField } from '@iommu/bits'
-import { addressWidthOf, pasidEntry } from '@iommu/driver-intel-vtd/tables'
+import { pasidEntry } from '@iommu/driver-intel-vtd/tables'
 import type { Capabilities } from '@iommu/driver-intel-vtd/tables'
 import type { Difference, ReproduceRule } from '../vendor.js'
 
@@ -17,7 +17,6 @@ export interface RuleFacts {
 const noNotes: ReproduceRule<RuleFacts>['condition'] = ({ pagesSnooped, tablesNoted }, { recorded, ours }) =>
   !pagesSnooped && !tablesNoted && recorded === 0n && ours === 1n
 
-const FIRST_STAGE = 1
 const SECOND_STAGE = 2
 const typeOf = ({ words }: Difference): number => decodeField(pasidEntry, words, 'PGTT')
 
@@ -35,14 +34,6 @@ export const reproduceRules: readonly ReproduceRule<RuleFacts>[] = [
     condition: noNotes,
     says: 'as second-stage-table-note, in another bit',
     source: 'linux 6.12 writes ...027, linux 7.3.4 ...227',
-  },
-  {
-    id: 'first-stage-width', entry: 'vtd.pasid', field: 'AW',
-    condition: ({ capabilities: { secondStageLevels } }, difference) => typeOf(difference) === FIRST_STAGE
-      && difference.recorded === BigInt(addressWidthOf(Math.max(...secondStageLevels))),
-    says: 'Linux writes the unit\'s widest AW into first-stage entries, the driver the AW of the table\'s levels. '
-      + 'Hardware takes the levels of a first stage from FSPM.',
-    source: 'linux 7.3.4, entries recorded from its PASID set-up',
   },
   {
     id: 'domain-does-not-snoop', entry: 'vtd.pasid', field: 'PWSNP',

@@ -53,6 +53,8 @@ export const amdVi: Board = {
   arguments: (facts, folder) => [
     ...platform(facts, folder), '-device', facts.properties('amd-iommu').has('dma-remap') ? 'amd-iommu,dma-remap=on' : 'amd-iommu',
   ],
+  // Every power of two.
+  pageShifts: Array.from({ length: 19 }, (_, at) => 12 + at),
   readFaults,
 }
 
@@ -72,7 +74,7 @@ export const amdCapabilityHeader = (machine: QemuMachine): number => {
 }
 
 /** The machine as its features are: without the guest tables that QEMU advertises and does not walk. */
-export const withoutGuestTables = (machine: QemuMachine): QemuMachine => {
+export const withoutGuestTables = <M extends Machine>(machine: M): M => {
   const { registers } = machine
   const shown: Machine['registers'] = {
     ...registers,
@@ -81,6 +83,5 @@ export const withoutGuestTables = (machine: QemuMachine): QemuMachine => {
       return offset === OFFSETS.EFR ? encode(extendedFeatures, { GTSup: 0 }, [word])[0] as bigint : word
     },
   }
-  return Object.create(machine, { registers: { value: shown } }) as QemuMachine
+  return Object.create(machine, { registers: { value: shown } }) as M
 }
-

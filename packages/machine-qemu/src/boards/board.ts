@@ -38,6 +38,8 @@ export interface Board {
   /** Bounds of the region that is full of landmarks, and of the frames that tables are made of. */
   readonly data: { readonly start: bigint; readonly end: bigint }
   readonly tables: { readonly start: bigint; readonly end: bigint }
+  /** log2 of the sizes that pages have: at which offset of a frame that tables name a DMA may land. */
+  readonly pageShifts: readonly number[]
   /** Takes everything that has been recorded, oldest first; nothing while software has set no log up. */
   readFaults(source: FaultSource): readonly RecordedFault[]
 }

@@ -61,6 +61,7 @@ const board = (name: string, needs: Need): Board => {
       const chosen = options(facts).flatMap((each) => (each === undefined ? [] : [`${each}=on`]))
       return [...platform(facts, folder), '-device', ['intel-iommu', 'aw-bits=48', ...chosen].join(',')]
     },
+    pageShifts: [12, 21, 30],
     readFaults,
   }
 }

@@ -5,16 +5,20 @@ import type { Board, BoardFacts } from './board.js'
 
 const GIB = 1n << 30n
 const LOW = 2n * GIB
-export const RAM_BYTES = 8n * GIB
+const RAM_BYTES = 8n * GIB
 
-/** Below 4 GiB q35 has 2 GiB of RAM, and the rest from 4 GiB on. */
+/** A PC has its display and its ROMs here. */
+const HOLE = { start: 0xa_0000n, end: 0x10_0000n }
+
+/** Below 4 GiB q35 has 2 GiB of RAM but for the hole, and the rest from 4 GiB on. */
 const ram = [
-  { start: 0n, bytes: LOW, offset: 0n },
+  { start: 0n, bytes: HOLE.start, offset: 0n },
+  { start: HOLE.end, bytes: LOW - HOLE.end, offset: HOLE.end },
   { start: 4n * GIB, bytes: RAM_BYTES - LOW, offset: LOW },
 ] as const
 
 /** Without the qtest accelerator a processor runs: it finds `cli; hlt` at the reset vector, and a jump back to it. */
-export const writeHaltingRom = (folder: string): string => {
+const writeHaltingRom = (folder: string): string => {
   const rom = Buffer.alloc(0x1_0000, 0xf4)
   rom.set([0xfa, 0xf4, 0xeb, 0xfd], rom.length - 16)
   const file = join(folder, 'rom')
@@ -29,8 +33,7 @@ export const x86 = {
   ram,
   config: 'ports',
   windows: 0xe000_0000n,
-  // Above the PC's low memory, with its hole for display and ROMs.
-  data: { start: 0x10_0000n, end: 0x100_0000n },
+  data: { start: HOLE.end, end: 0x100_0000n },
   tables: { start: 0x100_0000n, end: 0x300_0000n },
 } as const satisfies Partial<Board>
 

@@ -3,6 +3,7 @@ import { address, bit, encode, entry, field, join, reservedMask } from '@iommu/b
 import type { Run } from '@iommu/bits'
 import { deriveFormat, maskFor } from '../format.js'
 import type { Format } from '../format.js'
+import { remembered } from '../remembered.js'
 
 /** Linux keeps here that a table entry has been written back to memory; not confirmed by any source at hand. */
 const WRITTEN_BACK: Run = [1, 1]
@@ -70,7 +71,7 @@ const sizeOnes = (shift: number): bigint => (1n << BigInt(shift - 1)) - (1n << 1
  * Reserved bits as hardware checks them: 58:52, FC in tables, addresses at and above the width. A walk follows entries
  * that skip levels, where the address bits skipped are 0.
  */
-export const amdV1 = ({ levels, leafShifts = possibleShifts(levels), addressBits }: AmdV1Options): Format => {
+export const amdV1 = remembered(({ levels, leafShifts = possibleShifts(levels), addressBits }: AmdV1Options): Format => {
   const layout = amdV1Entry
   const kind = maskFor(layout, 'NextLevel')
   const nextLevel = (level: number): bigint => join(layout, encode(layout, { NextLevel: level }))
@@ -98,4 +99,4 @@ export const amdV1 = ({ levels, leafShifts = possibleShifts(levels), addressBits
     // Whether hardware checks them is not confirmed by any source at hand.
     largeUnchecked: maskFor(layout, 'ADDR'),
   })
-}
+})

@@ -4,6 +4,7 @@ import type { Entry, Field, Run } from '@iommu/bits'
 import { deriveFormat, maskFor } from '../format.js'
 import type { Format, FormatParts, Grants, Mask } from '../format.js'
 import { ABSENT, ADDRESS_SIZE } from '../status.js'
+import { remembered } from '../remembered.js'
 
 /** Linux keeps here that a table entry has been written back to memory for a walker that does not snoop. */
 const WRITTEN_BACK: Run = [55, 55]
@@ -24,7 +25,7 @@ const end = {
   AF: bit(10, 'Access Flag'),
 }
 
-const stage1Entry = <const OA extends Field<'address'>>(name: string, title: string, output: OA, ignored: readonly Run[]) => entry(name, {
+const stage1Entry = /* @__NO_SIDE_EFFECTS__ */ <const OA extends Field<'address'>>(name: string, title: string, output: OA, ignored: readonly Run[]) => entry(name, {
   title, bits: 64, section: 'arm:D8.3.1', confirmedBy: ['linux', 'qemu'], ignored,
 }, {
   ...type,
@@ -44,7 +45,7 @@ const stage1Entry = <const OA extends Field<'address'>>(name: string, title: str
   NSTable: bit(63, 'NS for everything below; tables only', { confirmedBy: ['linux'] }),
 })
 
-const stage2Entry = <const OA extends Field<'address'>>(name: string, title: string, output: OA, ignored: readonly Run[]) => entry(name, {
+const stage2Entry = /* @__NO_SIDE_EFFECTS__ */ <const OA extends Field<'address'>>(name: string, title: string, output: OA, ignored: readonly Run[]) => entry(name, {
   title, bits: 64, section: 'arm:D8.3.2', confirmedBy: ['linux', 'qemu'], ignored,
 }, {
   ...type,
@@ -162,7 +163,7 @@ const lpae = (shape: Shape, grants: Pick<FormatParts, 'grants' | 'tableGrants'>,
  * `execute` by UXN and `privileged` by PXN and their table bits. WXN, PAN and DBM are not in it.
  * Throws RangeError for a shape that it has not.
  */
-export const armStage1 = (options: ArmLpaeOptions): Format => {
+export const armStage1 = remembered((options: ArmLpaeOptions): Format => {
   const layout = options.addressBits === 52 ? armStage1Entry52 : armStage1Entry
   const { memory = 'cached', hardwareAccess = false } = options
   const word = (values: Parameters<typeof encode<(typeof layout)['fields']>>[1]): Mask => join(layout, encode(layout, values))
@@ -180,13 +181,13 @@ export const armStage1 = (options: ArmLpaeOptions): Format => {
     Valid: 1, AttrIndx: ATTRIBUTE_INDEX[memory], AP: write ? 1 : 3, SH: memory === 'cached' ? INNER : OUTER, AF: 1, nG: 1,
     PXN: noExecute ? 1 : 0, UXN: noExecute ? 1 : 0,
   }))
-}
+})
 
 /**
  * Stage 2. Leaves have S2AP as asked, so that they may be write-only, and AF. `execute` is judged by XN's upper bit, as
  * without XNX; both bits are written, as Linux does. Tables have no permissions. Throws RangeError for a shape that it has not.
  */
-export const armStage2 = (options: ArmStage2Options): Format => {
+export const armStage2 = remembered((options: ArmStage2Options): Format => {
   const layout = options.addressBits === 52 ? armStage2Entry52 : armStage2Entry
   const { memory = 'cached', hardwareAccess = false, forceWriteBack = false } = options
   const word = (values: Parameters<typeof encode<(typeof layout)['fields']>>[1]): Mask => join(layout, encode(layout, values))
@@ -197,4 +198,4 @@ export const armStage2 = (options: ArmStage2Options): Format => {
     Valid: 1, MemAttr: (forceWriteBack ? FORCED_MEMORY : MEMORY)[memory], S2AP: (read ? 1 : 0) | (write ? 2 : 0),
     SH: memory === 'cached' ? INNER : OUTER, AF: 1, XN: noExecute ? 3 : 0,
   }))
-}
+})

@@ -3,6 +3,7 @@ import { address, bit, encode, entry, field, join, reservedMask } from '@iommu/b
 import type { Run } from '@iommu/bits'
 import { deriveFormat, maskFor } from '../format.js'
 import type { Format, Mask } from '../format.js'
+import { remembered } from '../remembered.js'
 
 /** Software's: a note that a table entry has been written back, which walks that always snoop never need. */
 const SOFTWARE: Run = [9, 8]
@@ -100,7 +101,7 @@ const sv = (
  * First-stage tables: Sv39, Sv48 or Sv57. Leaves have A and U, and D where writable, so that hardware never has to set
  * them. Addresses are canonical; only the lower half may be mapped. Throws RangeError for a width that it has not.
  */
-export const svFirstStage = (options: SvOptions): Format => sv(options, false)
+export const svFirstStage = remembered((options: SvOptions): Format => sv(options, false))
 
 /** Second-stage tables: the same with a root of four pages, and addresses of two bits more that are not canonical. */
-export const svSecondStage = (options: SvOptions): Format => sv(options, true)
+export const svSecondStage = remembered((options: SvOptions): Format => sv(options, true))

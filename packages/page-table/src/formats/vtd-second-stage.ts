@@ -3,6 +3,7 @@ import { address, bit, encode, entry, field, join } from '@iommu/bits'
 import type { Run } from '@iommu/bits'
 import { bySizeBit, deriveFormat, maskFor } from '../format.js'
 import type { Format } from '../format.js'
+import { remembered } from '../remembered.js'
 
 /** Linux keeps here that a table entry has been written back to memory for a walker that does not snoop. */
 const WRITTEN_BACK: Run = [10, 10]
@@ -50,7 +51,7 @@ export interface SecondStageOptions {
  * Reserved bits as hardware checks them: addresses at and above the host address width, PS where the level has no
  * leaves, the low bits of a large leaf's address, and SNP in tables and wherever ECAP.SC is 0.
  */
-export const secondStage = ({ levels, leafShifts, addressBits, snoopControl }: SecondStageOptions): Format => {
+export const secondStage = remembered(({ levels, leafShifts, addressBits, snoopControl }: SecondStageOptions): Format => {
   const layout = secondStageEntry
   const snoop = maskFor(layout, 'SNP')
   const pageSize = maskFor(layout, 'PS')
@@ -73,4 +74,4 @@ export const secondStage = ({ levels, leafShifts, addressBits, snoopControl }: S
     leafReserved: snoopControl ? 0n : snoop,
     largeUnchecked: 0n,
   })
-}
+})

@@ -3,6 +3,7 @@ import { address, bit, encode, entry, join, maskOf } from '@iommu/bits'
 import type { Entry, Run } from '@iommu/bits'
 import { bySizeBit, deriveFormat, maskFor } from '../format.js'
 import type { Format } from '../format.js'
+import { remembered } from '../remembered.js'
 
 /** Linux keeps here that a table entry has been written back to memory for a walker that does not snoop. */
 const WRITTEN_BACK: Run = [9, 9]
@@ -113,7 +114,7 @@ const x86 = (layout: Entry, executeDisable: 'XD' | 'NX', { levels, leafShifts, a
  * Reserved bits as hardware checks them: addresses at and above the host address width, PS where the level has no
  * leaves, and the low bits of a large leaf's address above its PAT bit.
  */
-export const firstStage = (options: FirstStageOptions): Format => x86(firstStageEntry, 'XD', options)
+export const firstStage = remembered((options: FirstStageOptions): Format => x86(firstStageEntry, 'XD', options))
 
 /** AMD's guest (v2) format, with the words, reserved bits and limits of the first stage (Linux, `x86_64.h` for both). */
-export const amdV2 = (options: AmdV2Options): Format => x86(amdV2Entry, 'NX', options)
+export const amdV2 = remembered((options: AmdV2Options): Format => x86(amdV2Entry, 'NX', options))

@@ -1,7 +1,10 @@
 // What deviations of QEMU's VT-d are made of: the smallest plans, and the ways in which an answer differs.
-import type { Answer, Deviation, Probe, Seen } from '../subject.js'
-import { DATA } from './generate.js'
-import type { Tweak, VtdPlan, WayPoint } from './plan.js'
+import { codeOf, withCode } from '../deviation.js'
+import { fieldOf, setField } from '../plan.js'
+import type { Tweak } from '../plan.js'
+import type { Deviation, Probe, Seen } from '../subject.js'
+import { vtdLegacy } from '@iommu/machine-qemu'
+import type { VtdPlan, WayPoint } from './plan.js'
 
 export type Mode = VtdPlan['mode']
 export type VtdDeviation = Deviation<VtdPlan>
@@ -9,14 +12,10 @@ export type VtdSeen = Seen<VtdPlan>
 
 /** The smallest plan: one page, and what is to be shown. */
 export const onePage = (mode: Mode, change: Partial<VtdPlan> = {}, entries: Readonly<Record<number, Tweak>> = {}): VtdPlan => ({
-  class: 'reproduction', source: 0x20, mode, levels: 4, way: {}, pages: [{ iova: 0x20_0000n, level: 1, target: DATA.start, entries }], ...change,
+  class: 'reproduction', source: 0x20, mode, levels: 4, way: {}, pages: [{ iova: 0x20_0000n, level: 1, target: vtdLegacy.data.start, entries }], ...change,
 })
 
 export const probe = (access: Probe['access'], address = 0x20_0000n): Probe => ({ source: 0x20, address, access })
-
-export const withCode = (answer: Answer, code: number): Answer => ({ ...answer, records: answer.records.map((each) => ({ ...each, code })) })
-
-export const codeOf = ({ answer: { records: [record] } }: VtdSeen): number | undefined => record?.code
 
 interface OtherCode {
   /** What the specification says of it. */
@@ -46,11 +45,6 @@ export const otherCode = (id: string, { means, spec, qemu, plan, access, address
 export const way = (mode: Mode, point: WayPoint, tweak: Tweak): VtdPlan => onePage(mode, { way: { [point]: tweak } })
 
 export const NOWHERE = 0x40_0000_0000n
-
-export const setField = (plan: VtdPlan, point: WayPoint, field: string, value: number): VtdPlan =>
-  ({ ...plan, way: { ...plan.way, [point]: { ...plan.way[point], fields: { ...plan.way[point]?.fields, [field]: value } } } })
-
-export const fieldOf = (plan: VtdPlan, point: WayPoint, field: string): number | bigint | undefined => plan.way[point]?.fields?.[field]
 
 const FPD_POINTS = ['context', 'directory', 'pasid'] as const
 

@@ -1,12 +1,13 @@
 // Where QEMU's VT-d does not do what the specification says.
 import { decode } from '@iommu/bits'
 import { firstStageEntry } from '@iommu/page-table'
-import {
-  codeOf, fieldOf, loudly, NOWHERE, onePage, otherCode, probe, recordedAnyway, setField, way, withCode,
-} from './deviation-parts.js'
+import { codeOf, SILENCE, withCode } from '../deviation.js'
+import { fieldOf, setField } from '../plan.js'
+import type { Page, Tweak } from '../plan.js'
+import { loudly, NOWHERE, onePage, otherCode, probe, recordedAnyway, way } from './deviation-parts.js'
 import type { Mode, VtdDeviation, VtdSeen } from './deviation-parts.js'
 import { shiftOf } from './generate.js'
-import type { Page, Tweak, VtdPlan } from './plan.js'
+import type { VtdPlan } from './plan.js'
 
 /** The page of a plan that an address lies in. */
 const pageOf = ({ pages }: VtdPlan, address: bigint): Page | undefined =>
@@ -19,7 +20,7 @@ const keptWithoutFault: VtdDeviation = {
   answer({ plan, answer, probe: { address }, before }) {
     const page = pageOf(plan, address)
     if (answer.where !== 'blocked' || page === undefined) return undefined
-    return before.some((each) => pageOf(plan, each.address) === page) ? { where: 'blocked', records: [] } : undefined
+    return before.some((each) => pageOf(plan, each.address) === page) ? SILENCE : undefined
   },
   reproduce: () => ({ plan: onePage('legacy', {}, { 1: { fields: { W: 0 } } }), probes: [probe('read'), probe('write')] }),
 }

@@ -1,28 +1,24 @@
 // Random VT-d states: most are right to the leaf, the others have one thing wrong at one level.
+import { vtdLegacy } from '@iommu/machine-qemu'
+import { createPlaces } from '../places.js'
 import type { Random } from '../random.js'
 import type { Probe } from '../subject.js'
-import type { Page, Tweak, VtdPlan, WayPoint } from './plan.js'
+import { apart, classAt, tweakWay, withPage } from '../plan.js'
+import type { Page, Tweak } from '../plan.js'
+import type { VtdPlan, WayPoint } from './plan.js'
 
 /** Devices that the boards have: the second one has its context entry in the upper table of scalable mode. */
 export const SOURCES = [0x20, 0x80] as const
 
 /** Where nothing is: beyond RAM and every window, and inside of 48 bits. */
 const NOWHERE = 0x40_0000_0000n
-/** RAM that is full of landmarks. */
-export const DATA = { start: 0x10_0000n, end: 0x100_0000n }
+/** Where pages lie: every board of VT-d has the same memory. */
+export const places = createPlaces(vtdLegacy)
 const INTERRUPTS = 0xfee0_0000n
 
 type Make = (random: Random, base: VtdPlan) => VtdPlan
 
 export const shiftOf = (level: number): bigint => BigInt(12 + 9 * (level - 1))
-
-/** A page-aligned address in RAM that a leaf of the level can name; larger ones begin below RAM that is in use. */
-export const targetOf = (random: Random, level: number): bigint => {
-  const size = 1n << shiftOf(level)
-  if (size > DATA.end) return 0n
-  const first = (DATA.start + size - 1n) / size
-  return (first + BigInt(random.below(Number(DATA.end / size - first)))) * size
-}
 
 const wayPoints = ({ mode }: VtdPlan): readonly WayPoint[] =>
   mode === 'legacy' ? ['root', 'context'] : ['root', 'context', 'directory', 'pasid']
@@ -40,23 +36,13 @@ export const newPage = (random: Random, levels: number, level: number): Page => 
   // Canonical, and away from the interrupt range and the devices' own windows.
   const half = BigInt.asUintN(width - 1, iova)
   const taken = half >= 0xe000_0000n && half < 0x1_0000_0000n
-  return { iova: taken ? half + 0x1_0000_0000n : half, level, target: targetOf(random, level), entries: { [level]: ignored(random) } }
+  const target = places.target(random, Number(shiftOf(level)))
+  return { iova: taken ? half + 0x1_0000_0000n : half, level, target, entries: { [level]: ignored(random) } }
 }
-
-/** The part of a page's range that lies in memory with landmarks. */
-export const offsetIn = (random: Random, { level }: Page): bigint => {
-  if (level >= 3) return DATA.start + (random.bits(23) & ~7n)
-  return random.bits(Number(shiftOf(level))) & ~7n
-}
-
-const withPage = (plan: VtdPlan, index: number, change: (page: Page) => Page): VtdPlan =>
-  ({ ...plan, pages: plan.pages.map((page, at) => (at === index ? change(page) : page)) })
 
 /** Changes one entry of the first page's walk. */
 const tweakWalk = (plan: VtdPlan, level: number, tweak: Tweak): VtdPlan =>
-  withPage(plan, 0, (page) => ({ ...page, entries: { ...page.entries, [level]: tweak } }))
-
-const tweakWay = (plan: VtdPlan, point: WayPoint, tweak: Tweak): VtdPlan => ({ ...plan, way: { ...plan.way, [point]: tweak } })
+  withPage<Page, VtdPlan>(plan, 0, (page) => ({ ...page, entries: { ...page.entries, [level]: tweak } }))
 
 const levelOnWay = (random: Random, { levels, pages: [page] }: VtdPlan): number => {
   const lowest = page?.level ?? 1
@@ -167,24 +153,16 @@ const CLASSES = [
   { name: 'another RID_PASID', weight: 7, make: otherPasid, leafLevels: [1, 2], scalable: true },
 ] as const
 
-/** Every class as often as it weighs, in an order in which any stretch is a fair sample: steps of a stride that divides no sum of weights. */
-const STRIDE = 37
-
-const classAt = (mode: VtdPlan['mode'], turn: number): (typeof CLASSES)[number] => {
-  const deck = CLASSES.filter((each) => mode !== 'legacy' || !('scalable' in each)).flatMap((each) => Array.from({ length: each.weight }, () => each))
-  return deck[(turn * STRIDE) % deck.length] as (typeof CLASSES)[number]
-}
+const classesOf = (mode: VtdPlan['mode']): readonly (typeof CLASSES)[number][] =>
+  CLASSES.filter((each) => mode !== 'legacy' || !('scalable' in each))
 
 export const generatePlan = (random: Random, mode: VtdPlan['mode'], turn: number): VtdPlan => {
-  const chosen = classAt(mode, turn)
+  const chosen = classAt(classesOf(mode), turn)
   const levels = mode === 'first-stage' ? 4 : random.pick([3, 4, 4] as const)
   const pages = Array.from({ length: 1 + random.below(5) }, () => newPage(random, levels, random.pick<number>(chosen.leafLevels)))
-  // A page inside of a larger one is not there: the larger one's entry is its table.
-  const apart = pages.filter((page, index) => pages.slice(0, index).every((other) => {
-    const shift = shiftOf(Math.max(page.level, other.level))
-    return page.iova >> shift !== other.iova >> shift
-  }))
-  const plan: VtdPlan = { class: chosen.name, source: random.pick(SOURCES), mode, levels, way: {}, pages: apart }
+  const plan: VtdPlan = {
+    class: chosen.name, source: random.pick(SOURCES), mode, levels, way: {}, pages: apart(pages, ({ level }) => Number(shiftOf(level))),
+  }
   return chosen.make(random, plan)
 }
 
@@ -203,9 +181,9 @@ export const probesOf = (random: Random, plan: VtdPlan): Probe[] => {
   return Array.from({ length: 8 }, (): Probe => {
     const access = random.pick(['read', 'write'] as const)
     if (plan.class === 'address too wide' && random.chance(75)) return { source, access, address: tooWide(random, plan) }
-    if (through) return { source, access, address: random.chance(80) ? DATA.start + (random.bits(23) & ~7n) : random.bits(47) & ~7n }
+    if (through) return { source, access, address: random.chance(80) ? places.address(random) : random.bits(47) & ~7n }
     const page = broken && random.chance(70) ? pages[0] as Page : random.pick(pages)
-    const address = page.iova + offsetIn(random, page)
+    const address = page.iova + places.offset(random, Number(shiftOf(page.level)))
     return { source, access, address: random.chance(6) ? address ^ (1n << (shiftOf(page.level) + BigInt(random.below(9)))) : address }
   }).filter(({ address }) => (address & 0xffff_ffffn) < 0xe000_0000n || address >= 0x1_0000_0000n)
     .filter(({ address }) => address < INTERRUPTS || address > INTERRUPTS + 0xf_ffffn)

@@ -1,16 +1,13 @@
 // Brings a VT-d unit into a state: tables, root pointer, and caches that have forgotten everything.
 import { encode } from '@iommu/bits'
 import { frameAddress } from '@iommu/hardware'
-import type { Machine } from '@iommu/hardware'
 import {
   contextCacheDescriptor, DESCRIPTOR_TYPES, globalCommand, GRANULARITY, iotlbDescriptor, OFFSETS, PASID_CACHE_GRANULARITY,
   pasidCacheDescriptor, queueAddress, rootTableAddress, waitDescriptor,
 } from '@iommu/driver-intel-vtd/tables'
-import type { Loadable } from '../subject.js'
+import type { Target } from '../subject.js'
 import { build, QUEUE_FRAME, STATUS_FRAME } from './plan.js'
 import type { VtdPlan } from './plan.js'
-
-type Target = Machine & { readonly memory: Loadable }
 
 const DONE = 1
 

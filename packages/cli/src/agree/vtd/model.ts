@@ -9,7 +9,7 @@ import type { Board, QemuMachine } from '@iommu/machine-qemu'
 export const ADDRESS_BITS = 48
 
 /** What QEMU's registers say. */
-export const profileOf = ({ registers }: QemuMachine): Profile => {
+const profileOf = ({ registers }: QemuMachine): Profile => {
   const c = readCapabilities(registers.read64(OFFSETS.CAP), registers.read64(OFFSETS.ECAP))
   return {
     scalable: c.scalable,

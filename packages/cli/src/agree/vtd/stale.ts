@@ -7,11 +7,15 @@ import {
 import { createVtdAdversary } from '@iommu/driver-intel-vtd/model'
 import type { VtdMachine } from '@iommu/driver-intel-vtd/model'
 import type { Random } from '../random.js'
+import { differences, withPage } from '../plan.js'
+import type { Page } from '../plan.js'
+import { caseOf } from '../stale-case.js'
+import type { Change } from '../stale-case.js'
 import type { StaleCase, StaleSubject } from '../subject.js'
-import { newPage, offsetIn, SOURCES, targetOf } from './generate.js'
+import { newPage, places, shiftOf, SOURCES } from './generate.js'
 import { submit } from './install.js'
 import { build, DOMAIN_ID, FIRST_FRAME } from './plan.js'
-import type { Page, VtdPlan } from './plan.js'
+import type { VtdPlan } from './plan.js'
 
 type Mode = VtdPlan['mode']
 
@@ -28,42 +32,23 @@ const onePage = (mode: Mode, ADDR: bigint, IH: number): bigint[] => (mode === 'f
   ? encode(pasidIotlbDescriptor, { Type: DESCRIPTOR_TYPES.pasidIotlb, G: GRANULARITY.page, DID: DOMAIN_ID, PASID: 0, AM: 0, IH, ADDR })
   : encode(iotlbDescriptor, { Type: DESCRIPTOR_TYPES.iotlb, G: GRANULARITY.page, DID: DOMAIN_ID, AM: 0, IH, ADDR }))
 
-/** A command that a change wants, with its name. */
-type Wanted = readonly [name: string, command: bigint[]]
-
-/** Words that differ between two builds of the same shape. */
-const differences = (before: ReadonlyMap<number, BigUint64Array>, after: ReadonlyMap<number, BigUint64Array>): (readonly [bigint, bigint])[] =>
-  [...before].flatMap(([frame, words]) => [...words].flatMap((word, index) => {
-    const now = after.get(frame)?.[index] ?? word
-    return now === word ? [] : [[(BigInt(frame) << 12n) + BigInt(index * 8), now] as const]
-  }))
-
-const withFirst = (plan: VtdPlan, change: (page: Page) => Page): VtdPlan =>
-  ({ ...plan, pages: plan.pages.map((page, at) => (at === 0 ? change(page) : page)) })
-
-interface Change {
-  readonly name: string
-  make(random: Random, plan: VtdPlan): Pick<StaleCase<VtdPlan>, 'spare' | 'stores'>
-  /** Everything that has to be forgotten. */
-  wanted(plan: VtdPlan): readonly Wanted[]
-}
-
 const iovaOf = ({ pages: [page] }: VtdPlan): bigint => page?.iova ?? 0n
 
-const leafMoves: Change = {
+const leafMoves: Change<VtdPlan> = {
   name: 'a leaf names another page',
   make: (random, plan) => ({
     spare: new Map(),
-    stores: differences(build(plan).frames, build(withFirst(plan, (page) => ({ ...page, target: targetOf(random, page.level) }))).frames),
+    stores: differences(build(plan).frames, build(withPage<Page, VtdPlan>(plan, 0, (page) =>
+      ({ ...page, target: places.target(random, Number(shiftOf(page.level))) }))).frames),
   }),
   wanted: (plan) => [['IOTLB', onePage(plan.mode, iovaOf(plan), 1)]],
 }
 
-const leafGoes: Change = {
+const leafGoes: Change<VtdPlan> = {
   name: 'a leaf goes',
   make: (_random, plan) => ({
     spare: new Map(),
-    stores: differences(build(plan).frames, build(withFirst(plan, (page) => ({
+    stores: differences(build(plan).frames, build(withPage<Page, VtdPlan>(plan, 0, (page) => ({
       ...page, entries: { ...page.entries, [page.level]: { fields: plan.mode === 'first-stage' ? { P: 0 } : { R: 0, W: 0 } } },
     }))).frames),
   }),
@@ -71,11 +56,11 @@ const leafGoes: Change = {
 }
 
 /** The entry that points to the page tables names others. */
-const rootMoves: Change = {
+const rootMoves: Change<VtdPlan> = {
   name: 'an entry names other page tables',
   make(random, plan) {
     const here = build(plan)
-    const pages = plan.pages.map((page) => ({ ...page, target: targetOf(random, page.level) }))
+    const pages = plan.pages.map((page) => ({ ...page, target: places.target(random, Number(shiftOf(page.level))) }))
     const other = build({ ...plan, pages }, FIRST_FRAME + here.frames.size)
     const [layout, field] = plan.mode === 'legacy' ? [contextEntry, 'SSPTPTR'] as const
       : [pasidEntry, plan.mode === 'first-stage' ? 'FSPTPTR' : 'SSPTPTR'] as const
@@ -91,32 +76,20 @@ const rootMoves: Change = {
   ],
 }
 
-const changes: readonly Change[] = [leafMoves, leafGoes, rootMoves]
+const changes: readonly Change<VtdPlan>[] = [leafMoves, leafGoes, rootMoves]
 
 const generate = (mode: Mode) => (random: Random): StaleCase<VtdPlan> => {
   const levels = mode === 'first-stage' ? 4 : random.pick([3, 4] as const)
   const page = newPage(random, levels, random.pick([1, 1, 2]))
   const plan: VtdPlan = { class: 'stale', source: random.pick(SOURCES), mode, levels, way: {}, pages: [page] }
-  const change = random.pick(changes)
-  const wanted = change.wanted(plan)
-  const left = random.below(wanted.length + 2)
-  const otherDomain = left === wanted.length + 1
-  const sent: readonly Wanted[] = otherDomain
-    ? [...wanted.slice(0, -1), ['IOTLB of another domain', allPages(mode, DOMAIN_ID + 1)]]
-    : wanted.filter((_, index) => index !== left)
-  const without = wanted[left]?.[0]
-  const missing = otherDomain ? 'the IOTLB of another domain is invalidated' : without === undefined ? 'nothing is left out' : `${without} left out`
-  return {
-    plan,
-    name: `${change.name}; ${missing}`,
-    probe: { source: plan.source, address: page.iova + offsetIn(random, page), access: random.pick(['read', 'write'] as const) },
-    ...change.make(random, plan),
-    commands: sent.map(([, command]) => command),
-  }
+  const address = page.iova + places.offset(random, Number(shiftOf(page.level)))
+  const probe = { source: plan.source, address, access: random.pick(['read', 'write'] as const) }
+  return caseOf(random, plan, random.pick(changes), probe, ['the IOTLB of another domain is invalidated', allPages(mode, DOMAIN_ID + 1)])
 }
 
 export const staleSubject = (mode: Mode): StaleSubject<VtdPlan> => ({
   generate: generate(mode),
   submit,
   createAdversary: (model) => createVtdAdversary(model as VtdMachine),
+  deviations: [],
 })

@@ -3,56 +3,17 @@ import { createIntelVtd } from '@iommu/driver-intel-vtd'
 import { faultReasons } from '@iommu/driver-intel-vtd/tables'
 import { vtdFirstStage, vtdLegacy, vtdSecondStage } from '@iommu/machine-qemu'
 import type { Board } from '@iommu/machine-qemu'
+import { describePlan, smallerPlans } from '../plan.js'
 import type { Subject } from '../subject.js'
 import { deviations } from './deviations.js'
 import { generatePlan, probesOf, SOURCES } from './generate.js'
 import { install } from './install.js'
 import { ADDRESS_BITS, createModel } from './model.js'
 import { staleSubject } from './stale.js'
-import type { Fields, Page, Tweak, VtdPlan, WayPoint } from './plan.js'
+import type { VtdPlan } from './plan.js'
 
-const hex = (value: number | bigint): string => `0x${value.toString(16)}`
-
-const tweakText = ({ fields = {}, flips = [] }: Tweak): string => [
-  ...Object.entries(fields).map(([name, value]) => `${name}=${hex(value)}`),
-  ...flips.map((bit) => `bit ${bit} flipped`),
-].join(', ')
-
-const describePage = ({ iova, level, target, entries }: Page): string => [
-  `page ${hex(iova)} to ${hex(target)}, a leaf of level ${level}`,
-  ...Object.entries(entries).filter(([, tweak]) => tweakText(tweak) !== '').map(([at, tweak]) => `level ${at}: ${tweakText(tweak)}`),
-].join('; ')
-
-const describe = ({ class: name, source, mode, levels, way, pages }: VtdPlan): string[] => [
-  `${name}: ${mode === 'legacy' ? 'legacy mode' : `scalable mode, ${mode}`}, ${levels} levels, source ${hex(source)}`,
-  ...Object.entries(way).map(([point, tweak]) => `${point}: ${tweakText(tweak)}`),
-  ...pages.map(describePage),
-]
-
-const without = <T>(values: readonly T[], index: number): T[] => values.filter((_, at) => at !== index)
-
-const withoutField = (fields: Fields, name: string): Fields => Object.fromEntries(Object.entries(fields).filter(([each]) => each !== name))
-
-const smallerTweaks = function* ({ fields = {}, flips = [] }: Tweak): Generator<Tweak> {
-  for (const name of Object.keys(fields)) yield { fields: withoutField(fields, name), flips }
-  for (let index = 0; index < flips.length; index++) yield { fields, flips: without(flips, index) }
-}
-
-/** Fewer pages, fewer tweaks. */
-const smaller = function* (plan: VtdPlan): Generator<VtdPlan> {
-  const { pages, way } = plan
-  if (pages.length > 1) for (let index = 0; index < pages.length; index++) yield { ...plan, pages: without(pages, index) }
-  for (const [point, tweak] of Object.entries(way) as [WayPoint, Tweak][]) {
-    for (const less of smallerTweaks(tweak)) yield { ...plan, way: { ...way, [point]: less } }
-  }
-  for (const [index, page] of pages.entries()) {
-    for (const [level, tweak] of Object.entries(page.entries)) {
-      for (const less of smallerTweaks(tweak)) {
-        yield { ...plan, pages: pages.map((each, at) => (at === index ? { ...page, entries: { ...page.entries, [level]: less } } : each)) }
-      }
-    }
-  }
-}
+const describe = (plan: VtdPlan): string[] =>
+  describePlan(plan, `${plan.mode === 'legacy' ? 'legacy mode' : `scalable mode, ${plan.mode}`}, ${plan.levels} levels`)
 
 /** Codes of requests that devices of QEMU can make: without PASID, ATS or interrupt remapping. */
 const reachable: Readonly<Record<VtdPlan['mode'], readonly number[]>> = {
@@ -64,11 +25,12 @@ const reachable: Readonly<Record<VtdPlan['mode'], readonly number[]>> = {
 const subject = (board: Board, mode: VtdPlan['mode']): Subject<VtdPlan> => ({
   target: board.name,
   board,
+  sources: SOURCES,
   createModel: (qemu) => createModel(qemu, board),
   generate: (random, turn) => generatePlan(random, mode, turn),
   probes: probesOf,
   install,
-  smaller,
+  smaller: smallerPlans,
   describe,
   deviations: deviations(mode),
   stale: staleSubject(mode),

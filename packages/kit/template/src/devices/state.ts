@@ -20,7 +20,7 @@ export interface DeviceState extends Points<DeviceState, PointState> {
 const ENTRY_WORDS = 2
 
 /** An entry that says nothing: not valid, all zero. */
-export const invalid: PointState = Array.from({ length: ENTRY_WORDS }, () => 0n)
+const invalid: PointState = Array.from({ length: ENTRY_WORDS }, () => 0n)
 
 /** An entry in memory, and what has to be flushed when it changes. */
 interface EntryPlace {

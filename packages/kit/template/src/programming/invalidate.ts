@@ -8,7 +8,7 @@ const two = (words: readonly bigint[]): Command => [words[0] as bigint, words[1]
 /** All commands before it are complete. */
 export const fence = (): Command => two(encode(fenceCommand, { OPCODE: OPCODES.fence }))
 
-export const forgetDevice = (source: number): Command =>
+const forgetDevice = (source: number): Command =>
   two(encode(forgetDeviceCommand, { OPCODE: OPCODES.forgetDevice, SOURCE: source }))
 
 /** A device entry goes or changes. */

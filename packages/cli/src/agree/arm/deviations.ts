@@ -1,0 +1,253 @@
+// Where QEMU's SMMUv3 does not do what the specification says.
+import { decode } from '@iommu/bits'
+import { EVENTS } from '@iommu/driver-arm-smmuv3/tables'
+import { smmuv3 } from '@iommu/machine-qemu'
+import { armStage1Entry, armStage2Entry } from '@iommu/page-table'
+import { codeOf, SILENCE, withCode } from '../deviation.js'
+import { changeEntries, fieldOf, plainFields, plainTweak, setField } from '../plan.js'
+import type { Page, Tweak } from '../plan.js'
+import type { Answer, Deviation, Probe, Seen, StaleDeviation } from '../subject.js'
+import { NOWHERE } from './generate.js'
+import { indexOf, shiftOf, SPLIT } from './plan.js'
+import type { ArmPlan, WayPoint } from './plan.js'
+
+type ArmDeviation = Deviation<ArmPlan>
+type ArmSeen = Seen<ArmPlan>
+type Stage = ArmPlan['stage']
+
+const SOURCE = 0x20
+const IOVA = 0x20_0000n
+
+/** The smallest plan: one page of 4 KiB, and what is to be shown. */
+const onePage = (stage: Stage, change: Partial<ArmPlan> = {}, entries: Readonly<Record<number, Tweak>> = {}): ArmPlan => ({
+  class: 'reproduction', source: SOURCE, stage, granule: 12, inputBits: 39, levels: 3, upper: false, way: {},
+  pages: [{ iova: IOVA, level: 1, target: smmuv3.data.start, entries }], ...change,
+})
+const way = (stage: Stage, point: WayPoint, tweak: Tweak): ArmPlan => onePage(stage, { way: { [point]: tweak } })
+const probe = (access: Probe['access'], address = IOVA): Probe => ({ source: SOURCE, address, access })
+
+/** The entry that says whether faults are recorded, and its field. */
+const RECORDS = { 1: ['context', 'R'], 2: ['stream', 'S2R'] } as const
+
+/** What is recorded where the plan did not ask for silence. */
+const aloud = (seen: ArmSeen): Answer => {
+  const [point, name] = RECORDS[seen.plan.stage]
+  const loud = plainFields(seen.plan, point, [name])
+  return loud === undefined ? seen.answer : seen.asIf(loud)
+}
+
+const withFields = (answer: Answer, fields: Readonly<Record<string, number | bigint>>): Answer =>
+  ({ ...answer, records: answer.records.map((each) => ({ ...each, fields: { ...each.fields, ...fields } })) })
+
+const UNCHECKED = ['EATS', 'STRW']
+
+const uncheckedStream = (stage: Stage): ArmDeviation => ({
+  id: 'smmu-stream-unchecked',
+  says: 'EATS and STRW in a stream table entry: QEMU does not look at them; the specification has C_BAD_STE where their values are not legal',
+  instead: ({ plan }) => plainFields(plan, 'stream', UNCHECKED),
+  reproduce: () => ({ plan: way(stage, 'stream', { fields: { EATS: 2 } }), probes: [probe('read')] }),
+})
+
+/** QEMU takes a span for twice what it says. */
+const doubledSpan: ArmDeviation = {
+  id: 'smmu-span-doubled',
+  says: 'Span of level 1 of the stream table: QEMU takes 2^Span entries, and records C_BAD_STE beyond them; the specification has 2^(Span-1), and C_BAD_STREAMID',
+  instead({ plan }) {
+    const span = Number(fieldOf(plan, 'level1', 'Span') ?? 0)
+    return span > 0 && span <= SPLIT + 1 && indexOf(plan) < 2 ** span ? plainFields(plan, 'level1', ['Span']) : undefined
+  },
+  answer(seen) {
+    const span = Number(fieldOf(seen.plan, 'level1', 'Span') ?? 0)
+    return codeOf(seen) === EVENTS.C_BAD_STREAMID && span > 0 && span <= SPLIT + 1 ? withCode(seen.answer, EVENTS.C_BAD_STE) : undefined
+  },
+  reproduce: () => ({ plan: way(1, 'level1', { fields: { Span: SPLIT } }), probes: [probe('read')] }),
+}
+
+const reservedSpan: ArmDeviation = {
+  id: 'smmu-span-reserved',
+  says: 'Span above what SPLIT allows: QEMU takes it; the specification has no entries there, and C_BAD_STREAMID',
+  series: ['10.0'],
+  instead: ({ plan }) => (Number(fieldOf(plan, 'level1', 'Span') ?? 0) > SPLIT + 1 ? plainFields(plan, 'level1', ['Span']) : undefined),
+  reproduce: () => ({ plan: way(1, 'level1', { fields: { Span: 12 } }), probes: [probe('read')] }),
+}
+
+const contextFetch: ArmDeviation = {
+  id: 'smmu-context-fetch-address',
+  says: 'F_CD_FETCH: QEMU puts the address where other events have the input address; the specification has FetchAddr',
+  answer: (seen) => (codeOf(seen) === EVENTS.F_CD_FETCH ? withFields(seen.answer, { FetchAddr: 0n }) : undefined),
+  reproduce: () => ({ plan: way(1, 'stream', { fields: { S1ContextPtr: NOWHERE } }), probes: [probe('read')] }),
+}
+
+/** The entries of the walk, as read, the root's first. */
+const entriesOf = (
+  { steps, plan: { stage } }: ArmSeen,
+): readonly { readonly Valid: number; readonly Table: number; readonly OA: bigint; readonly APTable: number }[] =>
+  (stage === 1 ? steps.filter(({ entry }) => entry === armStage1Entry.name).map(({ words }) => decode(armStage1Entry, words))
+    : steps.filter(({ entry }) => entry === armStage2Entry.name).map(({ words }) => ({ ...decode(armStage2Entry, words), APTable: 0 })))
+
+/** The address of the entry that QEMU reads behind a table address that is too wide. */
+const readBehind = (seen: ArmSeen): bigint | undefined => {
+  const { plan, probe: { address } } = seen
+  const entries = entriesOf(seen)
+  const last = entries.at(-1)
+  const level = plan.levels - entries.length
+  if (last === undefined || last.Table === 0 || level < 1) return undefined
+  const index = (address >> BigInt(shiftOf(plan, level))) & ((1n << BigInt(plan.granule - 3)) - 1n)
+  return last.OA + index * 8n
+}
+
+const tableTooWide = (stage: Stage): ArmDeviation => ({
+  id: 'smmu-table-too-wide',
+  says: 'a table whose address is wider than the output size: QEMU reads it, and records F_WALK_EABT where nothing is there; the specification has F_ADDR_SIZE',
+  answer(seen) {
+    const loud = aloud(seen)
+    const at = loud.records[0]?.code === EVENTS.F_ADDR_SIZE ? readBehind(seen) : undefined
+    if (at === undefined) return undefined
+    return { ...loud, records: loud.records.map(({ fields: { SSV = 0, SSID = 0, Stall = 0, CLASS: _class, IPA: _ipa, ...fields }, ...each }) =>
+      ({ ...each, code: EVENTS.F_WALK_EABT, fields: { ...fields, CLASS: 1, FetchAddr: at, SSV, SSID, Stall } })) }
+  },
+  reproduce: () => ({ plan: onePage(stage, {}, { 2: { fields: { OA: 1n << 44n } } }), probes: [probe('read')] }),
+})
+
+/** QEMU records a walk that could not read whatever R says. */
+const unreadableAloud = (stage: Stage): ArmDeviation => {
+  const [point, name] = RECORDS[stage]
+  const unreadable = stage === 1 ? way(1, 'context', { fields: { TTB0: NOWHERE } }) : way(2, 'stream', { fields: { S2TTB: NOWHERE } })
+  return {
+    id: 'smmu-unreadable-recorded',
+    says: `a table that cannot be read, with ${name}=0: QEMU records F_WALK_EABT all the same; it is taken here for a fault that ${name} silences (no manual at hand settles it)`,
+    answer(seen) {
+      if (seen.answer.where !== 'blocked' || seen.answer.records.length > 0) return undefined
+      const loud = aloud(seen)
+      return loud.records[0]?.code === EVENTS.F_WALK_EABT ? loud : undefined
+    },
+    reproduce: () => ({ plan: setField(unreadable, point, name, 0), probes: [probe('read')] }),
+  }
+}
+
+const blockAnywhere = (stage: Stage): ArmDeviation => ({
+  id: 'smmu-block-anywhere',
+  says: 'a block at a level that has none: QEMU takes it for one, whose access flag is 0 here; the specification takes it for invalid',
+  answer(seen) {
+    const entries = entriesOf(seen)
+    const last = entries.at(-1)
+    const block = last !== undefined && last.Valid === 1 && last.Table === 0 && entries.length < seen.plan.levels
+    return block && codeOf(seen) === EVENTS.F_TRANSLATION ? withCode(seen.answer, EVENTS.F_ACCESS) : undefined
+  },
+  reproduce: () => ({ plan: onePage(stage, { inputBits: stage === 1 ? 48 : 44, levels: 4 }, { 4: { fields: { Table: 0 } } }), probes: [probe('read')] }),
+})
+
+const PRIVILEGE = ['AP', 'APTable'] as const
+/** Without the bits that tell privileged accesses from others. */
+const privileged: Readonly<Record<(typeof PRIVILEGE)[number], (value: number) => number>> = {
+  AP: (value) => value | 1, APTable: (value) => value & 2,
+}
+
+const alwaysPrivileged: ArmDeviation = {
+  id: 'smmu-privileged',
+  says: 'pages and tables that forbid accesses without privilege: QEMU takes every request for privileged; devices here make requests without privilege',
+  instead: ({ plan }) => changeEntries<Page, ArmPlan>(plan, (tweak) => {
+    const name = PRIVILEGE.find((each) => tweak.fields?.[each] !== undefined)
+    if (name === undefined) return undefined
+    const value = Number(tweak.fields?.[name])
+    const changed = privileged[name](value)
+    return changed === value ? undefined : { ...plainTweak(tweak, [name]), fields: { ...tweak.fields, [name]: changed } }
+  }),
+  reproduce: () => ({ plan: onePage(1, {}, { 1: { fields: { AP: 0 } } }), probes: [probe('read')] }),
+}
+
+/** Faults that a walk ends with. */
+const WALK_ENDS: readonly (number | undefined)[] = [EVENTS.F_TRANSLATION, EVENTS.F_ADDR_SIZE, EVENTS.F_ACCESS, EVENTS.F_WALK_EABT]
+const READ_ONLY_BELOW = 2
+
+const judgedOnTheWay: ArmDeviation = {
+  id: 'smmu-table-permissions-first',
+  says: 'APTable: QEMU refuses a write at the first table that forbids it; the specification walks to the leaf first, and an entry on the way that is absent or wrong is what faults',
+  answer(seen) {
+    const loud = aloud(seen)
+    if (seen.probe.access === 'read' || !WALK_ENDS.includes(loud.records[0]?.code)) return undefined
+    const refusing = entriesOf(seen).slice(0, -1).some(({ APTable }) => (APTable & READ_ONLY_BELOW) !== 0)
+    if (!refusing || seen.answer.records.length === 0) return undefined
+    return withFields(withCode(seen.answer, EVENTS.F_PERMISSION), { S2: 0, CLASS: 2 })
+  },
+  reproduce: () => ({ plan: onePage(1, {}, { 2: { fields: { APTable: 2 } }, 1: { fields: { Valid: 0 } } }), probes: [probe('write')] }),
+}
+
+const UPPER_IOVA = (1n << 64n) - (1n << 39n) + IOVA
+const FLAG_UPDATES = ['S2HA', 'S2HD']
+
+const flagUpdates: ArmDeviation = {
+  id: 'smmu-stage-2-flags-ignored',
+  says: 'S2HA and S2HD, where IDR0.HTTU is 0: QEMU does not look at them; the specification has C_BAD_STE',
+  instead: ({ plan }) => plainFields(plan, 'stream', FLAG_UPDATES),
+  reproduce: () => ({ plan: way(2, 'stream', { fields: { S2HA: 1 } }), probes: [probe('read')] }),
+}
+
+const TOP_BYTE = 0xffn << 56n
+
+const topByteOfUpper: ArmDeviation = {
+  id: 'smmu-tbi1-is-tbi0',
+  says: 'TBI1: QEMU looks at TBI0 for both halves of the address space; the specification has one bit for each',
+  instead: ({ plan }) => (fieldOf(plan, 'context', 'TBI1') === fieldOf(plan, 'context', 'TBI0') ? undefined
+    : setField(plan, 'context', 'TBI1', fieldOf(plan, 'context', 'TBI0') ?? 0)),
+  reproduce: () => ({
+    plan: onePage(1, {
+      upper: true, way: { context: { fields: { TBI1: 1 } } },
+      pages: [{ iova: UPPER_IOVA, level: 1, target: smmuv3.data.start, entries: {} }],
+    }),
+    probes: [probe('read', UPPER_IOVA & ~TOP_BYTE)],
+  }),
+}
+
+/** QEMU's output size, which bounds the input of stage 2 alone. */
+const OUTPUT_BITS = 44n
+
+const tooWideSilent: ArmDeviation = {
+  id: 'smmu-stage-2-input',
+  says: 'stage 2, an address wider than the output size: QEMU blocks and records nothing; it is taken here for F_TRANSLATION',
+  answer: (seen) => (seen.probe.address >> OUTPUT_BITS > 0n && codeOf(seen) === EVENTS.F_TRANSLATION ? SILENCE : undefined),
+  reproduce: () => ({ plan: onePage(2), probes: [probe('read', 1n << OUTPUT_BITS)] }),
+}
+
+const classOfWalk: ArmDeviation = {
+  id: 'smmu-stage-2-walk-class',
+  says: 'stage 2, a table that cannot be read: QEMU records CLASS=2, the input address; the specification has 1, a table walk',
+  answer: (seen) => (codeOf(seen) === EVENTS.F_WALK_EABT ? withFields(seen.answer, { CLASS: 2 }) : undefined),
+  reproduce: () => ({ plan: way(2, 'stream', { fields: { S2TTB: NOWHERE } }), probes: [probe('read')] }),
+}
+
+/** The page of a plan that an address lies in. */
+const pageOf = (plan: ArmPlan, address: bigint): Page | undefined =>
+  plan.pages.find(({ iova, level }) => iova >> BigInt(shiftOf(plan, level)) === address >> BigInt(shiftOf(plan, level)))
+
+/** Whether a translation of the page was found before, and is kept. */
+const isKept = ({ plan, probe: { address }, before }: ArmSeen): boolean => {
+  const page = pageOf(plan, address)
+  return page !== undefined && before.some((each) => pageOf(plan, each.address) === page)
+}
+
+const keptWithoutTables: ArmDeviation = {
+  id: 'smmu-kept-leaf-permissions',
+  says: 'APTable: QEMU keeps the permissions of the leaf alone, and grants an access by a cached translation that a table forbids',
+  instead: (seen) => (!isKept(seen) ? undefined : changeEntries<Page, ArmPlan>(seen.plan, (tweak) =>
+    (tweak.fields?.['APTable'] === undefined ? undefined : plainTweak(tweak, ['APTable'])))),
+  reproduce: () => ({ plan: onePage(1, {}, { 2: { fields: { APTable: 2 } } }), probes: [probe('read'), probe('write')] }),
+}
+
+const keptSilently: ArmDeviation = {
+  id: 'smmu-kept-no-fault',
+  says: 'stage 2, an access that a cached translation does not permit is blocked without an event; the specification has F_PERMISSION',
+  answer: (seen) => (isKept(seen) && codeOf(seen) === EVENTS.F_PERMISSION ? SILENCE : undefined),
+  reproduce: () => ({ plan: onePage(2, {}, { 1: { fields: { S2AP: 1 } } }), probes: [probe('read'), probe('write')] }),
+}
+
+export const deviations = (stage: Stage): readonly ArmDeviation[] => [
+  uncheckedStream(stage),
+  ...(stage === 1 ? [doubledSpan, reservedSpan, contextFetch, topByteOfUpper, alwaysPrivileged, keptWithoutTables, judgedOnTheWay] : [flagUpdates]),
+  unreadableAloud(stage),
+  tableTooWide(stage),
+  blockAnywhere(stage),
+  ...(stage === 2 ? [tooWideSilent, classOfWalk, keptSilently] : []),
+]
+
+export const staleDeviations: readonly StaleDeviation[] = []

@@ -1,0 +1,42 @@
+// The SMMU model as QEMU says that it is: a profile read from its identification registers.
+import { createSmmuMachine } from '@iommu/driver-arm-smmuv3/model'
+import type { Profile, SmmuMachine } from '@iommu/driver-arm-smmuv3/model'
+import { OFFSETS, readCapabilities } from '@iommu/driver-arm-smmuv3/tables'
+import { PhysicalMemory } from '@iommu/hardware'
+import type { Board, QemuMachine } from '@iommu/machine-qemu'
+
+/** What QEMU's registers say. */
+const profileOf = ({ registers }: QemuMachine): Profile => {
+  const [IDR0, IDR1, IDR3, IDR5] = ([OFFSETS.IDR0, OFFSETS.IDR1, OFFSETS.IDR3, OFFSETS.IDR5] as const).map((each) => registers.read32(each)) as
+    [number, number, number, number]
+  const c = readCapabilities({ IDR0, IDR1, IDR3, IDR5 })
+  return {
+    stage1: c.stage1,
+    stage2: c.stage2,
+    coherent: c.coherent,
+    streamBits: c.streamBits,
+    twoLevelStreams: c.twoLevelStreams,
+    substreamBits: c.substreamBits,
+    twoLevelContexts: c.twoLevelContexts,
+    granules: c.granules,
+    outputBits: c.outputBits as Profile['outputBits'],
+    rangeInvalidation: c.rangeInvalidation,
+    breakBeforeMakeLevel: c.breakBeforeMakeLevel as Profile['breakBeforeMakeLevel'],
+    ats: c.ats,
+    wideAsids: c.asidBits === 16,
+    wideVmids: c.vmidBits === 16,
+    attributeOverride: c.attributeOverride,
+    stalls: c.stalls,
+    abortOnly: c.abortOnly,
+    commandQueue: c.commandQueue,
+    eventQueue: c.eventQueue,
+  }
+}
+
+/** Tables may lie where QEMU's may: the model's memory ends where nothing of QEMU's answers either. */
+const MEMORY_BYTES = 0x1_0000_0000n
+
+export const createModel = (qemu: QemuMachine, { tables }: Board): SmmuMachine => {
+  const profile = profileOf(qemu)
+  return createSmmuMachine({ profile, memory: new PhysicalMemory({ bytes: MEMORY_BYTES, tables, coherent: profile.coherent }) })
+}

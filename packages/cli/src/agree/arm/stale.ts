@@ -1,0 +1,90 @@
+// Changes of SMMU tables that caches may not have noticed: one entry, and the invalidations that it wants but one.
+import { encode } from '@iommu/bits'
+import { createSmmuAdversary } from '@iommu/driver-arm-smmuv3/model'
+import type { SmmuMachine } from '@iommu/driver-arm-smmuv3/model'
+import {
+  cfgiCdCommand, cfgiSteCommand, OPCODES, tlbiNhAsidCommand, tlbiNhVaCommand, tlbiS12VmallCommand, tlbiS2IpaCommand,
+} from '@iommu/driver-arm-smmuv3/tables'
+import { differences, setField, tweakWay, withPage } from '../plan.js'
+import type { Page } from '../plan.js'
+import type { Random } from '../random.js'
+import { caseOf } from '../stale-case.js'
+import type { Change, Wanted } from '../stale-case.js'
+import type { StaleCase, StaleSubject } from '../subject.js'
+import { staleDeviations } from './deviations.js'
+import { newPage, places, SOURCES } from './generate.js'
+import { submit } from './install.js'
+import { ASID, build, FIRST_FRAME, shiftOf, VMID } from './plan.js'
+import type { ArmPlan } from './plan.js'
+
+const streamEntry = (SID: number): Wanted => ['stream', encode(cfgiSteCommand, { Opcode: OPCODES.cfgiSte, SID, Leaf: 1 })]
+const context = (SID: number): Wanted => ['context', encode(cfgiCdCommand, { Opcode: OPCODES.cfgiCd, SID, SSID: 0, Leaf: 1 })]
+
+const onePage = ({ stage }: ArmPlan, Address: bigint): Wanted => ['TLB', stage === 1
+  ? encode(tlbiNhVaCommand, { Opcode: OPCODES.tlbiNhVa, ASID, Address, Leaf: 1 })
+  : encode(tlbiS2IpaCommand, { Opcode: OPCODES.tlbiS2Ipa, VMID, Address, Leaf: 1 })]
+
+const everyPage = (stage: 1 | 2, name: string, more: number): Wanted => [name, stage === 1
+  ? encode(tlbiNhAsidCommand, { Opcode: OPCODES.tlbiNhAsid, ASID: ASID + more })
+  : encode(tlbiS12VmallCommand, { Opcode: OPCODES.tlbiS12Vmall, VMID: VMID + more })]
+
+const withLeaf = (plan: ArmPlan, change: (page: Page) => Partial<Page>): ArmPlan =>
+  withPage<Page, ArmPlan>(plan, 0, (page) => ({ ...page, ...change(page) }))
+
+const leafChange = (name: string, change: (random: Random, plan: ArmPlan, page: Page) => Partial<Page>): Change<ArmPlan> => ({
+  name,
+  make: (random, plan) => ({
+    spare: new Map(), stores: differences(build(plan).frames, build(withLeaf(plan, (page) => change(random, plan, page))).frames),
+  }),
+  wanted: (plan) => [onePage(plan, plan.pages[0]?.iova ?? 0n)],
+})
+
+/** The entry that points to the page tables names others. */
+const rootMoves: Change<ArmPlan> = {
+  name: 'an entry names other page tables',
+  make(random, plan) {
+    const here = build(plan)
+    const pages = plan.pages.map((page) => ({ ...page, target: places.target(random, shiftOf(plan, page.level)) }))
+    const other = build({ ...plan, pages }, FIRST_FRAME + 0x400)
+    const moved = build(plan.stage === 1 ? setField(plan, 'context', 'TTB0', other.tables) : setField(plan, 'stream', 'S2TTB', other.tables))
+    return { spare: other.frames, stores: differences(here.frames, moved.frames) }
+  },
+  wanted: ({ stage, source }) => [stage === 1 ? context(source) : streamEntry(source), everyPage(stage, 'TLB', 0)],
+}
+
+const streamChanges = (name: string, Config: number): Change<ArmPlan> => ({
+  name,
+  make: (_random, plan) => ({
+    spare: new Map(), stores: differences(build(plan).frames, build(tweakWay(plan, 'stream', { fields: { Config } })).frames),
+  }),
+  wanted: ({ stage, source }) => [streamEntry(source), everyPage(stage, 'TLB', 0)],
+})
+
+const changes: readonly Change<ArmPlan>[] = [
+  leafChange('a leaf names another page', (random, plan, { level }) => ({ target: places.target(random, shiftOf(plan, level)) })),
+  leafChange('a leaf goes', (_random, _plan, { level, entries }) => ({ entries: { ...entries, [level]: { fields: { Valid: 0 } } } })),
+  rootMoves,
+  streamChanges('a stream is aborted', 0),
+  streamChanges('a stream bypasses', 4),
+]
+
+const SHAPES = [
+  { granule: 12, inputBits: 39, levels: 3, upper: false }, { granule: 14, inputBits: 36, levels: 2, upper: false },
+  { granule: 16, inputBits: 42, levels: 2, upper: false },
+] as const
+
+const generate = (stage: 1 | 2) => (random: Random): StaleCase<ArmPlan> => {
+  const shape = random.pick(SHAPES)
+  const page = newPage(random, shape, random.pick([1, 1, 2]))
+  const offset = places.offset(random, shiftOf(shape, page.level))
+  const plan: ArmPlan = { class: 'stale', source: random.pick(SOURCES), stage, ...shape, way: {}, pages: [page] }
+  const probe = { source: plan.source, address: page.iova + offset, access: random.pick(['read', 'write'] as const) }
+  return caseOf(random, plan, random.pick(changes), probe, everyPage(stage, `the TLB of another ${stage === 1 ? 'ASID' : 'VMID'} is invalidated`, 1))
+}
+
+export const staleSubject = (stage: 1 | 2): StaleSubject<ArmPlan> => ({
+  generate: generate(stage),
+  submit,
+  createAdversary: (model) => createSmmuAdversary(model as SmmuMachine),
+  deviations: staleDeviations,
+})

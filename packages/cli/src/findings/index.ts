@@ -1,0 +1,8 @@
+// All findings, in the order in which they are listed.
+import { bodyFindings } from './bodies.js'
+import type { Finding } from './finding.js'
+import { linuxFindings } from './linux.js'
+import { qemuFindings } from './qemu.js'
+import { readingFindings } from './readings.js'
+
+export const findings: readonly Finding[] = [...linuxFindings, ...bodyFindings, ...qemuFindings, ...readingFindings]

@@ -1,0 +1,4 @@
+import { defineConfig } from 'tsup'
+import { library } from '@iommu-tools/presets/tsup'
+
+export default defineConfig(library({ index: 'src/index.ts' }))
