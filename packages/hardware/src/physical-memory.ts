@@ -1,4 +1,5 @@
 // Simulated physical memory: words as pairs of 32-bit halves, stores that are reported, write-back.
+// Long: one class, since every member of the hot half reaches the words themselves.
 import * as addresses from './address.js'
 import { createAllocator } from './allocator.js'
 import type { TestAllocator } from './allocator.js'

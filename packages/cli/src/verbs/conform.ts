@@ -136,6 +136,12 @@ const onQemu = async (positionals: readonly string[], series: string | undefined
 
 const isReport = (outcome: Outcome): outcome is { readonly report: Report } => 'report' in outcome
 
+/** How fast it was, which no two runs agree on: talk, and no part of the answer. */
+const speedOf = ({ totals: { adversary, stores, transitions } }: Report, seconds: number): string => {
+  const per = (count: number, of: number): string => Math.round(count / Math.max(of, 0.001)).toLocaleString('en')
+  return `${seconds.toFixed(1)} s: ${per(stores, seconds)} stores and ${per(adversary.copies, seconds)} copies explored a second, ${per(stores, transitions)} stores a transition\n`
+}
+
 export const verb: Verb = {
   name: 'conform',
   summary: 'run the conformance suite on drivers',
@@ -183,12 +189,16 @@ export const verb: Verb = {
     const how = { json, reporter, shard: part && { ...part, tasks: tasks.length } }
     const line = progress(io, kind === 'suite' ? 'kinds of hardware' : profile === undefined ? 'mutants' : 'deviations', chosen.length)
     line.step(0)
+    const begin = performance.now()
     const outcomes = await runTasks(chosen, (done) => line.step(done))
+    const seconds = (performance.now() - begin) / 1000
     line.end()
     const mutants = outcomes.flatMap((each) => (isReport(each) ? [] : [each.mutant]))
     if (profile !== undefined) return print(deviationReport(mutants), how, io, renderDeviations)
     if (kind === 'mutant') return printMutants(mutants, json, io)
-    return print(mergeReports(outcomes.flatMap((each) => (isReport(each) ? [each.report] : []))), how, io)
+    const report = mergeReports(outcomes.flatMap((each) => (isReport(each) ? [each.report] : [])))
+    io.stderr(speedOf(report, seconds))
+    return print(report, how, io)
   },
 }
 

@@ -1,7 +1,9 @@
 // All kinds of commands. Each is made from a few small numbers, so that any source of numbers can make walks.
 import type { Command } from './command.js'
 import { domainKinds } from './kinds-domains.js'
-import { pointKinds } from './kinds-points.js'
+import { groupKinds, resetKinds } from './kinds-groups.js'
+import { pasidKinds } from './kinds-pasids.js'
+import { processKinds } from './kinds-processes.js'
 
 /** A kind of command. */
 export interface Kind {
@@ -13,4 +15,4 @@ export interface Kind {
   make(...drawn: number[]): Command
 }
 
-export const kinds: readonly Kind[] = [...domainKinds, ...pointKinds]
+export const kinds: readonly Kind[] = [...domainKinds, ...groupKinds, ...pasidKinds, ...resetKinds, ...processKinds]
