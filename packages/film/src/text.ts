@@ -53,12 +53,19 @@ export const frameText = ({ kind, text, command, store, changed }: Frame, paint:
   }
 }
 
+/** What has become of points that nobody set: each DMA is judged by its own before and after, so that no sentence of the verdict says it. */
+const disturbed = ({ point, probes }: Film, paint: FilmPaint): string[] => probes
+  .filter(({ bdf, pasid }) => bdf !== point.bdf || pasid !== point.pasid)
+  .filter(({ before, after }) => before.result !== after.result || before.address !== after.address)
+  .map((probe) => paint('wrong', `but nobody set ${pointText(probe)}, and it has changed: ${probe.access} of ${probe.iova}, ${meetingText(probe.before)} -> ${meetingText(probe.after)}`))
+
 /** How the change is judged: one line, or one for each finding. */
-export const verdictLines = ({ held, interrupted, findings, refused }: Film, paint: FilmPaint = plain): string[] => {
+export const verdictLines = (film: Film, paint: FilmPaint = plain): string[] => {
+  const { held, interrupted, findings, refused } = film
   if (refused !== undefined) return [`refused: ${refused.message} (${refused.code}); everything is as it was`]
   if (held === undefined) return ['caches as the model keeps them: this backend has no adversarial mode']
   if (!held) return [paint('wrong', 'NOT HELD'), ...findings.map(({ sentence, step, says }) => `  ${sentence}, at "${step}": ${says}`)]
-  return [`held at every step: ${interrupted === true ? 'old, new or blocked' : 'old or new'}, and nothing stale at the end`]
+  return [`held at every step: ${interrupted === true ? 'old, new or blocked' : 'old or new'}, and nothing stale at the end`, ...disturbed(film, paint)]
 }
 
 const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`

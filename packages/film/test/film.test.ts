@@ -8,7 +8,7 @@ import { variants } from '@iommu/driver-intel-vtd/variants'
 import { backends as legacy } from '@iommu/driver-legacy-nodefault/backends'
 import { backends as riscv } from '@iommu/driver-riscv/backends'
 import { createStage, play, renderFilm } from '../src/index.js'
-import type { Film } from '../src/index.js'
+import type { Film, FilmPoint } from '../src/index.js'
 
 const first = ([backend]: readonly Backend[]): Backend => backend as Backend
 const drivers = [vtd, amd, smmu, riscv, legacy].map(first)
@@ -68,13 +68,26 @@ describe('a film', () => {
 
   test('a refusal leaves everything as it was', async () => {
     const stage = createStage(first(amd), { pasids: [5] })
-    const [rid, pasid] = stage.scene.points as [NonNullable<typeof stage.scene.points[0]>, NonNullable<typeof stage.scene.points[0]>]
+    const [rid, pasid] = stage.scene.points as [FilmPoint, FilmPoint]
     await stage.set(rid, 'v2-4')
     await stage.set(pasid, 'v2-4')
     const film = await stage.set(rid, 'v1')
     expect(film.refused?.code).toBe('EBUSY')
     expect(film.frames.filter(({ kind }) => kind === 'store')).toEqual([])
     expect(stage.on(rid)).toBe('v2-4')
+  })
+
+  test('says so where a point that nobody set has changed', async () => {
+    const [backend] = vtd
+    const stage = createStage(backend as Backend, { pasids: [5] })
+    const [rid, pasid] = stage.scene.points as [FilmPoint, FilmPoint]
+    await stage.set(rid, 'second-stage-4')
+    await stage.set(pasid, 'first-stage-4')
+    const quiet = await stage.set(rid, 'identity')
+    expect(renderFilm(quiet).at(-1)).toMatch(/^held at every step/)
+    // What a driver does that takes PASIDs with the requester id.
+    const probes = quiet.probes.map((probe) => (probe.pasid === 5 ? { ...probe, after: { result: 'blocked' } as const } : probe))
+    expect(renderFilm({ ...quiet, probes }).at(-1)).toBe('but nobody set 00:04.0 PASID 5, and it has changed: read of 0x100000, 0x880000 -> blocked')
   })
 
   test('of what there is not is an error that lists what there is', async () => {

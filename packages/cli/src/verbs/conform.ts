@@ -197,7 +197,7 @@ export const verb: Verb = {
     if (profile !== undefined) return print(deviationReport(mutants), how, io, renderDeviations)
     if (kind === 'mutant') return printMutants(mutants, json, io)
     const report = mergeReports(outcomes.flatMap((each) => (isReport(each) ? [each.report] : [])))
-    io.stderr(speedOf(report, seconds))
+    if (io.isTTY) io.stderr(speedOf(report, seconds))
     return print(report, how, io)
   },
 }

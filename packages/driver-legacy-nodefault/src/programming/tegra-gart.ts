@@ -20,9 +20,14 @@ const ENTRY_DATA = { name: 'ENTRY_DATA', offset: OFFSETS.ENTRY_DATA, layout: pag
 /** One entry of the chip. */
 export const setEntry = (iova: bigint, value: bigint): Step[] => [write(ENTRY_ADDR, iova), write(ENTRY_DATA, value)]
 
-const addresses = Array.from({ length: ENTRIES }, (_, index) => APERTURE.start + BigInt(index) * 0x1000n)
-/** The entries of an aperture that changes nothing: each page is itself. */
-const itself = addresses.map((iova) => word(pageEntry, { VALID: 1, PA: iova }))
+const addressOf = (index: number): bigint => APERTURE.start + BigInt(index) * 0x1000n
+const indexes = Array.from({ length: ENTRIES }, (_, index) => index)
+let identity: readonly bigint[] | undefined
+/** An entry of an aperture that changes nothing: each page is itself. Made when first wanted: there are 8192. */
+const itself = (index: number): bigint => {
+  identity ??= indexes.map((each) => word(pageEntry, { VALID: 1, PA: addressOf(each) }))
+  return identity[index] as bigint
+}
 
 export interface Gart {
   readonly planner: Planner
@@ -37,8 +42,8 @@ export const createTegraGart = (machine: Machine): Gart => {
   const bytes = BigInt(ENTRIES * gartShape.form.bytes)
   /** Who is on which table: one that goes must not take the others' with it. */
   const aimed = new Map<number, bigint>()
-  const entryOf = (root: bigint | undefined, index: number): bigint => (root === undefined ? itself[index] as bigint
-    : loadWord(machine.memory, entryAddress(gartShape, level, root, addresses[index] as bigint), gartShape.form))
+  const entryOf = (root: bigint | undefined, index: number): bigint => (root === undefined ? itself(index)
+    : loadWord(machine.memory, entryAddress(gartShape, level, root, addressOf(index)), gartShape.form))
   return {
     storageOf: (_shape, inMemory) => ({
       ...inMemory,
@@ -66,7 +71,7 @@ export const createTegraGart = (machine: Machine): Gart => {
       keepsAbsent: true,
       obstacle: () => undefined,
       takeOver: () => [
-        ...addresses.flatMap((iova, index) => setEntry(iova, itself[index] as bigint)),
+        ...indexes.flatMap((index) => setEntry(addressOf(index), itself(index))),
         write(CONFIG, word(config, { ENABLE: 1 })), readBack(CONFIG),
       ],
       open: () => [],
@@ -79,7 +84,7 @@ export const createTegraGart = (machine: Machine): Gart => {
         const before = live
         live = next
         return [
-          ...addresses.flatMap((iova, index) => (entryOf(before, index) === entryOf(next, index) ? [] : setEntry(iova, entryOf(next, index)))),
+          ...indexes.flatMap((index) => (entryOf(before, index) === entryOf(next, index) ? [] : setEntry(addressOf(index), entryOf(next, index)))),
           readBack(CONFIG),
         ]
       },
