@@ -1,9 +1,9 @@
 // The model: AMD-Vi hardware that reads tables and registers, and answers what happens to a DMA.
 import {
-  createEndpoints, createEventStream, createFailures, createRegisters, createTranslationCache, eventsOfUnit, explore, first, frameOf,
+  createEndpoints, createEventStream, createFailures, createRegisters, eventsOfUnit, explore, first, keepInDevice,
   outcomeKey, PhysicalMemory,
 } from '@iommu/hardware'
-import type { DmaRequest, EndpointCapabilities, Outcome, Step, TestMachine } from '@iommu/hardware'
+import type { EndpointCapabilities, Step, TestMachine } from '@iommu/hardware'
 import { readCapabilities } from '../tables/index.js'
 import { createCaches } from './caches.js'
 import type { Caches } from './caches.js'
@@ -74,17 +74,7 @@ export const createAmdMachine = (options: ModelOptions = {}): AmdMachine => {
     formats: createFormats(capabilities, profile.hostAddressBits),
   }
   const endpoint = createEndpoints(options.endpoints ?? new Map(), events)
-  /** A device with ATS enabled keeps what a translation request brought it. */
-  const keepInDevice = (request: DmaRequest, outcome: Outcome): void => {
-    if (request.kind !== 'translate' || outcome.result !== 'translated' || !endpoint(request.source).config.enabled.ats) return
-    let held = caches.devices.get(request.source)
-    if (held === undefined) caches.devices.set(request.source, (held = createTranslationCache()))
-    const pageShift = outcome.pageSize.toString(2).length - 1
-    held.keep(request.pasid ?? 0, frameOf(request.address), pageShift, {
-      status: 0, level: 1, frame: frameOf(outcome.address & ~(outcome.pageSize - 1n)), pageShift, ...outcome.permissions,
-      execute: false, user: true, coherent: outcome.attributes['coherent'] === true,
-    })
-  }
+  const tlbs = { held: caches.devices, endpoint }
 
   return {
     profile,
@@ -100,8 +90,10 @@ export const createAmdMachine = (options: ModelOptions = {}): AmdMachine => {
     },
     dma(request) {
       const found = attempt(hardware, request, { choose: first, cached: true, fills: true })
-      if (!(found instanceof Stopped)) keepInDevice(request, found)
-      else if (isLogged(request, found)) logEvent(log, memory, eventOf(request, found.cause))
+      if (!(found instanceof Stopped)) {
+        keepInDevice(tlbs, request, found, (page, { attributes }) =>
+          ({ status: 0, level: 1, ...page, execute: false, user: true, coherent: attributes['coherent'] === true }))
+      } else if (isLogged(request, found)) logEvent(log, memory, eventOf(request, found.cause))
       return outcomeOf(request, found)
     },
     outcomes: (request) => explore((choose) => translate(hardware, request, exploring(choose)), outcomeKey),

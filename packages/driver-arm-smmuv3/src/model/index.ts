@@ -1,9 +1,9 @@
 // The model: an SMMU that reads tables and registers, and answers what happens to a DMA.
 import {
-  createEndpoints, createEventStream, createFailures, createRegisters, createTranslationCache, eventsOfUnit, explore, first, outcomeKey,
+  createEndpoints, createEventStream, createFailures, createRegisters, eventsOfUnit, explore, first, keepInDevice, outcomeKey,
   PhysicalMemory,
 } from '@iommu/hardware'
-import type { DmaRequest, EndpointCapabilities, Outcome, Step, TestMachine } from '@iommu/hardware'
+import type { EndpointCapabilities, Step, TestMachine } from '@iommu/hardware'
 import { readCapabilities } from '../tables/index.js'
 import { createCaches } from './caches.js'
 import type { Caches } from './caches.js'
@@ -73,17 +73,7 @@ export const createSmmuMachine = (options: ModelOptions = {}): SmmuMachine => {
   })
   const hardware: Hardware = { memory, state, caches, capabilities, formats: createFormats() }
   const endpoint = createEndpoints(options.endpoints ?? new Map(), events)
-  /** A device with ATS enabled keeps what a translation request brought it. */
-  const keepInDevice = (request: DmaRequest, outcome: Outcome): void => {
-    if (request.kind !== 'translate' || outcome.result !== 'translated' || !endpoint(request.source).config.enabled.ats) return
-    let held = caches.devices.get(request.source)
-    if (held === undefined) caches.devices.set(request.source, (held = createTranslationCache()))
-    const pageShift = outcome.pageSize.toString(2).length - 1
-    const frame = Number((outcome.address & ~(outcome.pageSize - 1n)) >> 12n)
-    held.keep(request.pasid ?? 0, Number(request.address >> 12n), pageShift, {
-      status: 0, level: 1, frame, pageShift, ...outcome.permissions, execute: false, privilegedExecute: false, user: true, entry: 0n,
-    })
-  }
+  const tlbs = { held: caches.devices, endpoint }
 
   return {
     profile,
@@ -100,7 +90,8 @@ export const createSmmuMachine = (options: ModelOptions = {}): SmmuMachine => {
       const ended = answer(hardware, request, { choose: first, cached: true, fills: true })
       if (ended instanceof Stopped && isRecorded(hardware, request, ended)) recordEvent(state.events, memory, request, ended)
       const outcome = outcomeOf(hardware, request, ended)
-      keepInDevice(request, outcome)
+      keepInDevice(tlbs, request, outcome, (page) =>
+        ({ status: 0, level: 1, ...page, execute: false, privilegedExecute: false, user: true, entry: 0n }))
       return outcome
     },
     outcomes: (request) => explore((choose) => outcomeOf(hardware, request, answer(hardware, request, exploring(choose))), outcomeKey),

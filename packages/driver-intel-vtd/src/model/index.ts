@@ -1,9 +1,9 @@
 // The model: VT-d hardware that reads tables and registers, and answers what happens to a DMA.
 import {
-  createEndpoints, createEventStream, createFailures, createRegisters, createTranslationCache, eventsOfUnit, explore, first, outcomeKey,
+  createEndpoints, createEventStream, createFailures, createRegisters, eventsOfUnit, explore, first, keepInDevice, outcomeKey,
   PhysicalMemory,
 } from '@iommu/hardware'
-import type { DmaRequest, EndpointCapabilities, Outcome, Step, TestMachine } from '@iommu/hardware'
+import type { EndpointCapabilities, Step, TestMachine } from '@iommu/hardware'
 import { readCapabilities } from '../tables/index.js'
 import { createCaches, dropEverything } from './caches.js'
 import type { Caches } from './caches.js'
@@ -76,18 +76,7 @@ export const createVtdMachine = (options: ModelOptions = {}): VtdMachine => {
     formats: createFormats(capabilities, profile.hostAddressBits),
   }
   const endpoint = createEndpoints(options.endpoints ?? new Map(), events)
-  /** A device with ATS enabled keeps what a translation request brought it. */
-  const keepInDevice = (request: DmaRequest, outcome: Outcome): void => {
-    if (request.kind !== 'translate' || outcome.result !== 'translated' || !endpoint(request.source).config.enabled.ats) return
-    let held = caches.devices.get(request.source)
-    if (held === undefined) caches.devices.set(request.source, (held = createTranslationCache()))
-    const pageShift = outcome.pageSize.toString(2).length - 1
-    const frame = Number((outcome.address & ~(outcome.pageSize - 1n)) >> 12n)
-    held.keep(request.pasid ?? 0, Number(request.address >> 12n), pageShift, {
-      status: 0, level: 1, frame, pageShift, ...outcome.permissions, execute: false, user: true,
-      snoop: outcome.attributes['snoop'] === true,
-    })
-  }
+  const tlbs = { held: caches.devices, endpoint }
 
   return {
     profile,
@@ -103,7 +92,8 @@ export const createVtdMachine = (options: ModelOptions = {}): VtdMachine => {
     dma(request) {
       const outcome = translate(hardware, request, { choose: first, cached: true, fills: true })
       if (outcome.result === 'blocked' && outcome.fault?.recorded === true) log.record(request, outcome.fault.code)
-      keepInDevice(request, outcome)
+      keepInDevice(tlbs, request, outcome, (page, { attributes }) =>
+        ({ status: 0, level: 1, ...page, execute: false, user: true, snoop: attributes['snoop'] === true }))
       return outcome
     },
     outcomes: (request) => explore((choose) => translate(hardware, request, exploring(choose)), outcomeKey),

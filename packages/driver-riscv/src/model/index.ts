@@ -1,9 +1,9 @@
 // The model: a RISC-V IOMMU that reads tables and registers, and answers what happens to a DMA.
 import {
-  createEndpoints, createEventStream, createFailures, createRegisters, createTranslationCache, eventsOfUnit, explore, first, frameOf,
+  createEndpoints, createEventStream, createFailures, createRegisters, eventsOfUnit, explore, first, keepInDevice,
   outcomeKey, PhysicalMemory,
 } from '@iommu/hardware'
-import type { DmaRequest, EndpointCapabilities, Outcome, Step, TestMachine } from '@iommu/hardware'
+import type { EndpointCapabilities, Step, TestMachine } from '@iommu/hardware'
 import { LEAF } from '@iommu/page-table'
 import { readCapabilities } from '../tables/index.js'
 import { createCaches } from './caches.js'
@@ -68,17 +68,7 @@ export const createRiscvMachine = (options: ModelOptions = {}): RiscvMachine => 
     runQueue(state.queue, { memory, caches, capabilities, events: own, failures, state }))
   const hardware: Hardware = { memory, state, caches, capabilities, formats: createFormats(capabilities) }
   const endpoint = createEndpoints(options.endpoints ?? new Map(), events)
-  /** A device with ATS enabled keeps what a translation request brought it. */
-  const keepInDevice = ({ kind, source, pasid, address }: DmaRequest, outcome: Outcome): void => {
-    if (kind !== 'translate' || outcome.result !== 'translated' || !endpoint(source).config.enabled.ats) return
-    let held = caches.deviceTlbs.get(source)
-    if (held === undefined) caches.deviceTlbs.set(source, (held = createTranslationCache()))
-    const pageShift = outcome.pageSize.toString(2).length - 1
-    held.keep(pasid ?? 0, Number(address >> 12n), pageShift, {
-      status: LEAF, level: 1, frame: frameOf(outcome.address & ~(outcome.pageSize - 1n)), pageShift, ...outcome.permissions,
-      execute: false, user: true, dirty: true, memory: 0,
-    })
-  }
+  const tlbs = { held: caches.deviceTlbs, endpoint }
 
   return {
     profile,
@@ -96,7 +86,8 @@ export const createRiscvMachine = (options: ModelOptions = {}): RiscvMachine => 
       if (outcome.result === 'blocked' && outcome.fault?.recorded === true) {
         recordFault(state.faults, memory, request, outcome.fault.code, guest)
       }
-      keepInDevice(request, outcome)
+      keepInDevice(tlbs, request, outcome, (page) =>
+        ({ status: LEAF, level: 1, ...page, execute: false, user: true, dirty: true, memory: 0 }))
       return outcome
     },
     outcomes: (request) => explore((choose) => translate(hardware, request, exploring(choose)).outcome, outcomeKey),
