@@ -1,5 +1,5 @@
 // What is unused: files, dependencies and exports. Every exception says why.
-const driver = { entry: ['src/{index,backends,reproduce}.ts', 'src/{tables,model,variants,history}/index.ts', 'test/**/*.test.ts'] }
+const driver = { entry: ['src/{index,backends,reproduce}.ts', 'src/{model,variants,history}/index.ts', 'src/tables/in-*.ts', 'test/**/*.test.ts'] }
 
 /** @type {import('knip').KnipConfig} */
 export default {
@@ -19,8 +19,8 @@ export default {
     'packages/explorer': { entry: ['src/main.tsx', 'src/blocked/example-*.ts', 'test/**/*.test.{ts,tsx}'], project: ['src/**/*.{ts,tsx}', 'test/**/*.ts'] },
     // The template is a driver that is copied, with what it imports.
     'packages/kit': { entry: ['template/src/{index,backends}.ts', 'template/src/*/index.ts', 'test/**/*.test.ts'], ignoreDependencies: ['@iommu/page-table'] },
-    // Drivers are loaded by their names.
-    'tools/bench': { entry: ['*.js'], ignoreDependencies: ['@iommu/driver-*'] },
+    // The driver is an alias of the one that is mutated.
+    'tools/mutation': { entry: ['*.js', 'test/**/*.test.ts'], ignoreDependencies: ['driver-under-test'] },
     'tools/*': { entry: ['*.js', 'test/**/*.test.ts'] },
   },
 }

@@ -1,12 +1,14 @@
 // The bench: every operation on our side and in C, in turn, round by round. It measures, and judges only with --guard.
 //
 //   node bench.js [--json] [--rounds N] [--only TEXT ...]     the packages must have been built
-//   node bench.js --guard         the few stable rows alone, against the ratios in baseline.json
+//   node bench.js --page          writes what it measures into the tables of docs/performance.md
+//   node bench.js --guard         the few stable rows alone, against the ratios in baseline.json; 1 where one is slower
+//   node bench.js --baseline      takes that baseline anew, on a machine that does nothing else
 //
 // Ratios are taken within a round, so that what else the machine does meets both sides; what is shown is the median
 // over the rounds with the least and the most. Every format and driver is warm, and nobody observes, unless it says so.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,23 +16,34 @@ import { parseArgs } from 'node:util'
 import { cacheRows } from './caches.js'
 import { deviceRows } from './devices.js'
 import { warm } from './formats.js'
-import { guard } from './guard.js'
+import { baselineOf, guard } from './guard.js'
 import { measure, spread } from './measure.js'
 import { memoryFacts } from './memory.js'
+import { rewritten, sections } from './page.js'
 import { tableRows } from './tables.js'
 import { explainRun, wordRows } from './words.js'
 
 /** Exit code for what is missing on the machine and no fault of the project. */
 const MISSING = 3
 
-const { values: { json, only, rounds, guard: guarding } } = parseArgs({
+const BASELINE = new URL('baseline.json', import.meta.url)
+const PAGE = new URL('../../docs/performance.md', import.meta.url)
+
+const { values: { json, only, rounds, page, guard: guarding, baseline: taking } } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
     rounds: { type: 'string', default: '7' },
+    page: { type: 'boolean', default: false },
     guard: { type: 'boolean', default: false },
+    baseline: { type: 'boolean', default: false },
   },
 })
+
+if (page && only.length > 0) {
+  process.stderr.write('bench: --page writes whole tables, so it measures everything: leave out --only\n')
+  process.exit(2)
+}
 
 const compiler = process.env.CC ?? 'cc'
 if (spawnSync(compiler, ['--version']).error !== undefined) {
@@ -66,25 +79,26 @@ try {
   const peer = join(folder, 'peer')
   execFileSync(compiler, ['-O2', '-o', peer, fileURLToPath(new URL('peer.c', import.meta.url))], { stdio: 'inherit' })
   warm()
-  const everything = [...tableRows(), ...cacheRows(), ...await deviceRows(), ...wordRows()]
-  const wanted = ({ subject, name }) => only.length === 0 || only.some((each) => `${subject}: ${name}`.includes(each))
-  const rows = everything.filter((row) => (guarding ? row.guard === true : wanted(row)))
-  const results = measure(rows, Number(rounds), (operation) => {
+  const measured = (rows) => measure(rows, Number(rounds), (operation) => {
     const [ns, checksum] = execFileSync(peer, [operation]).toString().trim().split(' ').map(Number)
     return { ns, checksum }
   })
   const machine = { node: process.version, v8: process.versions.v8, cpu: cpus()[0]?.model ?? 'unknown', compiler, rounds: Number(rounds) }
-  if (guarding) {
-    const baseline = JSON.parse(readFileSync(new URL('baseline.json', import.meta.url), 'utf8'))
-    const { lines, failed } = guard(results, baseline)
-    process.stdout.write(json ? `${JSON.stringify({ machine, results, failed }, undefined, 2)}\n` : `${lines.join('\n')}\n`)
+  if (guarding || taking) {
+    const rows = [...tableRows(), ...cacheRows()].filter((row) => row.guard === true)
+    if (taking) writeFileSync(BASELINE, `${JSON.stringify(baselineOf(measured(rows)), undefined, 2)}\n`)
+    const { lines, failed } = guard(rows, measured, JSON.parse(readFileSync(BASELINE, 'utf8')))
+    process.stdout.write(json ? `${JSON.stringify({ machine, lines, failed }, undefined, 2)}\n` : `${lines.join('\n')}\n`)
     if (failed) process.exitCode = 1
   } else {
+    const wanted = ({ subject, name }) => only.length === 0 || only.some((each) => `${subject}: ${name}`.includes(each))
+    const results = measured([...tableRows(), ...cacheRows(), ...await deviceRows(), ...wordRows()].filter(wanted))
     const whole = only.length === 0
     const all = whole ? [...results, await explained()] : results
     const facts = whole ? memoryFacts() : []
     if (json) process.stdout.write(`${JSON.stringify({ machine, results: all, facts }, undefined, 2)}\n`)
     else print(machine, all, facts)
+    if (page) writeFileSync(PAGE, rewritten(readFileSync(PAGE, 'utf8'), sections(machine, all, facts)))
   }
 } finally {
   rmSync(folder, { recursive: true, force: true })

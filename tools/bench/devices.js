@@ -1,18 +1,29 @@
 // Drivers on their models: what a DMA costs through device tables, with the IOTLB and without, and switches per second.
+import { createAmdMachine } from '@iommu/driver-amd-vi/model'
+import { createSmmuMachine } from '@iommu/driver-arm-smmuv3/model'
+import { createVtdMachine } from '@iommu/driver-intel-vtd/model'
+import { createRiscvMachine } from '@iommu/driver-riscv/model'
+import { PhysicalMemory } from '@iommu/hardware'
 import { timed } from './measure.js'
 
 const SOURCE = 0x20
 const PAGES = 64
-const TIMES = 64
+const TIMES = { dma: 4096, walk: 64 }
 const SWITCHES = 8
 
-const drivers = ['intel-vtd', 'amd-vi', 'arm-smmuv3', 'riscv']
+const makers = { 'intel-vtd': createVtdMachine, 'amd-vi': createAmdMachine, 'arm-smmuv3': createSmmuMachine, riscv: createRiscvMachine }
+const drivers = Object.keys(makers)
 
-/** A driver on its first kind of hardware, with so many devices, the first of which has a domain with some pages. */
-export const sceneOf = async (driver, devices = 1) => {
+/**
+ * A driver on its first kind of hardware, with so many devices, the first of which has a domain with some pages. `options`:
+ * of its model, beyond what the first kind of hardware is.
+ */
+export const sceneOf = async (driver, devices = 1, options = {}) => {
   const { backends: [backend] } = await import(`@iommu/driver-${driver}/backends`)
   const sources = Array.from({ length: devices }, (_, at) => SOURCE + at * 8)
-  const machine = backend.createMachine({ endpoints: new Map(sources.map((source) => [source, { pasidWidth: 20 }])), unit: 0 })
+  const endpoints = new Map(sources.map((source) => [source, { pasidWidth: 20 }]))
+  const { profile } = backend.createMachine({ endpoints, unit: 0 })
+  const machine = makers[driver]({ profile, endpoints, unit: 0, ...options })
   const ops = backend.createDriver([machine], { warn: () => {} })
   const all = sources.map((requesterId) => ({ name: `device ${requesterId}`, requesterId }))
   for (const device of all) ops.probeDevice(device)
@@ -34,7 +45,17 @@ export const sceneOf = async (driver, devices = 1) => {
 export const dmaRun = ({ machine }, size, door) => {
   const requests = Array.from({ length: PAGES }, (_, at) =>
     ({ source: SOURCE, kind: 'untranslated', address: 0x100_0000n + BigInt(at) * size, access: 'write' }))
-  return () => ({ ns: timed(() => { for (let at = 0; at < TIMES; at++) machine[door](requests[at % PAGES]) }) / TIMES, checksum: 0 })
+  const times = TIMES[door]
+  const send = machine[door]
+  return () => ({ ns: timed(() => { for (let at = 0; at < times; at++) send(requests[at % PAGES]) }) / times, checksum: 0 })
+}
+
+/** DMA on hardware without an IOTLB, in memory that is one array: copies of the entries are kept, and every DMA walks. */
+const walkingRun = async (driver) => {
+  const scene = await sceneOf(driver, 1, { iotlb: false, memory: new PhysicalMemory({ flat: true }) })
+  const { domain, size } = scene.paging(false)
+  domain.attachDev(scene.device, undefined)
+  return dmaRun(scene, size, 'dma')
 }
 
 const rowsOf = async (driver) => {
@@ -43,9 +64,11 @@ const rowsOf = async (driver) => {
   const [one, other] = [paging(false), paging(false)]
   one.domain.attachDev(device, undefined)
   const there = (times, step) => ({ ns: timed(() => { for (let at = 0; at < times; at++) step() }) / (times * 2), checksum: 0 })
-  const row = (name, run, peer) => ({ subject: `driver-${driver}`, name, run, ...(peer === undefined ? {} : { peer }) })
+  const row = (name, run, peer, goal) =>
+    ({ subject: `driver-${driver}`, name, run, ...(peer === undefined ? {} : { peer }), ...(goal === undefined ? {} : { goal }) })
   const rows = [
-    row('translate, IOTLB hit', dmaRun(scene, one.size, 'dma'), 'translate hit'),
+    row('translate, IOTLB hit', dmaRun(scene, one.size, 'dma'), 'translate hit', 12),
+    row('translate, no IOTLB', await walkingRun(driver), 'translate', 18),
     row('translate, no IOTLB, with its steps', dmaRun(scene, one.size, 'walk'), 'translate'),
     row('attachDev', () => there(SWITCHES, () => {
       other.domain.attachDev(device, one.domain)

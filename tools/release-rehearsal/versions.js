@@ -11,7 +11,7 @@ const versionsIn = (root) => new Map(publishedPackages(root).map(({ name, versio
 export const movedBy = async (root, name, kind) => {
   const copy = mkdtempSync(join(tmpdir(), 'iommu-versions-'))
   try {
-    for (const file of ['package.json', '.changeset/config.json']) cpSync(join(root, file), join(copy, file))
+    for (const file of ['package.json', '.changeset/config.json', 'tools/release-rehearsal/changelog.js', 'tools/release-rehearsal/package.json']) cpSync(join(root, file), join(copy, file))
     for (const { folder } of publishedPackages(root)) {
       const target = join(copy, folder.slice(root.length))
       mkdirSync(target, { recursive: true })

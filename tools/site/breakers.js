@@ -23,7 +23,7 @@ const brokenBy = (mutant, backend) => {
   return [{ ...backend, createDriver, createAdversary: (machine, options) => createAdversary(machine, { ...options, ...adversary }) }]
 }
 
-/** What the suite says when it meets the first mutant that was made for a statement: `{ mutant, backend, reason }`. */
+/** What the suite says when it meets the first mutant that was made for a statement: `{ mutant, on, reason, wrong, right }`. */
 export const complaint = (statement, breakers, vendors) => {
   const all = vendors.flatMap(({ backends }) => backends)
   const plainest = vendors.map(({ backends: [first] }) => first)
@@ -31,7 +31,12 @@ export const complaint = (statement, breakers, vendors) => {
     for (const backend of mutant.vendor === undefined ? new Set([...plainest, ...all]) : [backendOf(mutant)]) {
       const [broken, createCore] = brokenBy(mutant, backend)
       const { status, reason } = runStatement(statement, broken, createCore)
-      if (status === 'failed') return { mutant, backend: `${backend.name}, ${backend.backend}`, reason }
+      if (status === 'failed') {
+        return {
+          mutant, on: `${backend.name}, ${backend.backend}`, reason,
+          wrong: { backend: broken, ...(createCore === undefined ? {} : { createCore }) }, right: { backend },
+        }
+      }
     }
   }
   return undefined

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, posix } from 'node:path'
 import { allStatements } from '@iommu/conformance'
+import { filmCase } from '@iommu/film'
 import { allBreakers, complaint, createCinema } from './breakers.js'
 import { readCases } from './cases.js'
 import { readFixes } from './fixes.js'
@@ -76,11 +77,13 @@ const statementPages = async (root, vendors, statements, told) => {
   const pages = []
   for (const statement of allStatements) {
     const own = breakers.filter(({ breaks }) => breaks.includes(statement.id))
-    const film = await filmOfOne(own.filter(({ vendor }) => vendor !== undefined), statement.id, show)
+    const said = complaint(statement, own, vendors)
+    const change = await filmOfOne(own.filter(({ vendor }) => vendor !== undefined), statement.id, show)
+    const film = { change, scenes: change === undefined && said !== undefined ? await filmCase(statement, said.wrong, said.right) : undefined }
     const written = cases.get(statement.id)
     if (written === undefined) throw new Error(`${statement.id}: its case is not found in the sources`)
     const page = {
-      statement, breakers: own, said: complaint(statement, own, vendors), film, fix: fixes[statement.id], written, told: told(statement.id),
+      statement, breakers: own, said, film, fix: fixes[statement.id], written, told: told(statement.id),
     }
     pages.push(statementPage(page, vendors, statements))
   }

@@ -1,5 +1,6 @@
 // One page for each statement: what it says, where that is from, the case that can fail, who breaks it, and the film of one.
 import { groupOf, subjects } from '@iommu/conformance'
+import { renderScenes } from '@iommu/film'
 import { between, escape, linkStatements } from './markdown.js'
 
 export const pathOf = (id) => `statements/${id}.html`
@@ -25,34 +26,49 @@ const leftOut = ({ unless }, vendors) => {
 
 const list = (items) => `<ul>${items.map((each) => `<li>${each}</li>`).join('\n')}</ul>`
 
-const breakerItem = ({ id, title, part, breaks }, statement) =>
-  `<code>${escape(id)}</code>: ${escape(title)} <span class="note">(${escape(part)}${breaks[0] === statement ? ', and this statement must fail' : ''})</span>`
+const breakerItem = ({ id, title, part, breaks }, statement) => {
+  const must = breaks[0] === statement ? ', and this statement must fail' : ''
+  return `<code>${escape(id)}</code>: ${escape(title)} <span class="note">(${escape(part)}${must})</span>`
+}
 
-const saidSection = (said) => (said === undefined ? '' : `<p>What the suite says of <code>${escape(said.mutant.id)}</code> on ${escape(said.backend)}:</p>
+const saidSection = (said) => (said === undefined ? '' : `<p>What the suite says of <code>${escape(said.mutant.id)}</code> on ${escape(said.on)}:</p>
 <pre tabindex="0" class="said">${escape(said.reason)}</pre>`)
 
-const filmSection = ({ mutant, shown: { text } }) => `<h2 id="film">The film of a mutant</h2>
-<p><code>${escape(mutant.id)}</code> of ${escape(mutant.vendor.name)}: ${escape(mutant.title)}.</p>
-<pre tabindex="0">${escape(text.join('\n'))}</pre>`
+const block = (lines) => `<pre tabindex="0">${escape(lines.join('\n'))}</pre>`
+
+/** Why a fault that the suite sees is in no picture. */
+const NO_FILM = `There is none: up to where the suite sees the fault, all that the case asks of the driver and of hardware goes, step by step, as
+it goes without the mutant. What is wrong is what is declared, said or remembered, and the case reads that.`
+
+const filmSection = ({ change, scenes, said }) => `<h2 id="film">The film of a mutant</h2>
+${change !== undefined ? `<p><code>${escape(change.mutant.id)}</code> of ${escape(change.mutant.vendor.name)}: ${escape(change.mutant.title)}.</p>
+${block(change.shown.text)}` : scenes !== undefined ? `<p>The case as it runs with <code>${escape(said.mutant.id)}</code> (${escape(said.mutant.title)}) on ${escape(said.on)},
+from a few steps before it goes another way (<code>&gt;</code>) to where it fails. A driver's calls are indented below the core layer's.</p>
+${block(renderScenes(scenes.wrong))}` : `<p>${NO_FILM}</p>`}`
+
+const sentenceOf = (text) => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`
 
 /** What mends it in general, and the film's change by the driver as it is. */
-const fixSection = (fix, film) => (fix === undefined && film === undefined ? '' : `<h2 id="fix">The fix</h2>
-${fix === undefined ? '' : `<p>${escape(fix.slice(0, 1).toUpperCase() + fix.slice(1))}.</p>`}
-${film === undefined ? '' : `<p>The same change by ${escape(film.mutant.vendor.name)} as it is:</p>
-<pre tabindex="0">${escape(film.shown.right.join('\n'))}</pre>`}`)
+const fixSection = (fix, { change, scenes, said }) => ((fix ?? change ?? scenes) === undefined ? '' : `<h2 id="fix">The fix</h2>
+${fix === undefined ? '' : `<p>${escape(sentenceOf(fix))}.</p>`}
+${change !== undefined ? `<p>The same change by ${escape(change.mutant.vendor.name)} as it is:</p>
+${block(change.shown.right)}` : scenes !== undefined ? `<p>The same stretch of the case without the mutant, on ${escape(said.on)}:</p>
+${block(renderScenes(scenes.right))}` : ''}`)
+
+const headingsOf = (html) => [...html.matchAll(/<h2 id="([\w-]+)">([^<]*)<\/h2>/g)].map(([, id, text]) => ({ level: 2, id, text }))
 
 /**
- * `breakers` list the statement, and of one of them is `said` (what the suite says of it) and, where there is one, `film`; `fix` is what
- * mends it, where that is known; `written` its source; `told` are pages that name it, the contract with its sentence.
+ * `breakers` list the statement, and of one of them is `said` (what the suite says of it) and the `film`: of one `change`, or else the
+ * `scenes` of the case itself, or neither; `fix` is what mends it, where that is known; `written` its source; `told` are pages that name it,
+ * the contract with its sentence.
  */
 export const statementPage = ({ statement, breakers, said, film, fix, written, told }, vendors, statements) => {
   const { id, says, obliges } = statement
   const path = pathOf(id)
-  const sentence = says.slice(0, 1).toUpperCase() + says.slice(1)
   const without = [...leftOut(statement, vendors)]
   const first = breakers.toSorted((a, b) => Number(b.breaks[0] === id) - Number(a.breaks[0] === id))
   const html = `<h1 id="${id.toLowerCase()}">${id}</h1>
-<p><strong>${escape(sentence)}.</strong></p>
+<p><strong>${escape(sentenceOf(says))}.</strong></p>
 <dl>
 <dt>subject</dt><dd>${groupOf(id)}, ${escape(subjects[groupOf(id)] ?? '')}</dd>
 <dt>who must</dt><dd>${OBLIGES[obliges]}</dd>
@@ -68,11 +84,11 @@ ${list(told.map(({ page, title, text }) => `<a href="${between(path, page)}">${e
 <p>Mutants that may fail this statement; each is known to fail the first in its own list.</p>
 ${list(first.map((each) => breakerItem(each, id)))}
 ${saidSection(said)}
-${film === undefined ? '' : filmSection(film)}
-${fixSection(fix, film)}
+${filmSection({ ...film, said })}
+${fixSection(fix, { ...film, said })}
 ${without.length === 0 ? '' : `<h2 id="without">Where it does not take part</h2>
 ${list(without.map(([reason, kinds]) => `${escape(reason)} <span class="note">(${escape(kinds.join('; '))})</span>`))}`}`
-  return { path, title: `${id}: ${says}`, html }
+  return { path, title: `${id}: ${says}`, html, headings: headingsOf(html) }
 }
 
 /** The list of all, by subject. */

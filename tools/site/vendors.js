@@ -15,12 +15,28 @@ const VENDORS = [
   { id: 'legacy-nodefault', prefix: '', first: [] },
 ]
 
+/** Kinds of hardware, variants, and where the layouts are. */
 const MODULES = {
-  'intel-vtd': { backends: () => import('@iommu/driver-intel-vtd/backends'), variants: () => import('@iommu/driver-intel-vtd/variants'), tables: () => import('@iommu/driver-intel-vtd/tables') },
-  'amd-vi': { backends: () => import('@iommu/driver-amd-vi/backends'), variants: () => import('@iommu/driver-amd-vi/variants'), tables: () => import('@iommu/driver-amd-vi/tables') },
-  'arm-smmuv3': { backends: () => import('@iommu/driver-arm-smmuv3/backends'), variants: () => import('@iommu/driver-arm-smmuv3/variants'), tables: () => import('@iommu/driver-arm-smmuv3/tables') },
-  riscv: { backends: () => import('@iommu/driver-riscv/backends'), variants: () => import('@iommu/driver-riscv/variants'), tables: () => import('@iommu/driver-riscv/tables') },
-  'legacy-nodefault': { backends: () => import('@iommu/driver-legacy-nodefault/backends'), variants: () => import('@iommu/driver-legacy-nodefault/variants'), tables: () => import('@iommu/driver-legacy-nodefault/tables') },
+  'intel-vtd': [
+    () => import('@iommu/driver-intel-vtd/backends'), () => import('@iommu/driver-intel-vtd/variants'),
+    () => [import('@iommu/driver-intel-vtd/tables'), import('@iommu/driver-intel-vtd/queues'), import('@iommu/driver-intel-vtd/registers')],
+  ],
+  'amd-vi': [
+    () => import('@iommu/driver-amd-vi/backends'), () => import('@iommu/driver-amd-vi/variants'),
+    () => [import('@iommu/driver-amd-vi/tables'), import('@iommu/driver-amd-vi/queues'), import('@iommu/driver-amd-vi/registers')],
+  ],
+  'arm-smmuv3': [
+    () => import('@iommu/driver-arm-smmuv3/backends'), () => import('@iommu/driver-arm-smmuv3/variants'),
+    () => [import('@iommu/driver-arm-smmuv3/tables'), import('@iommu/driver-arm-smmuv3/queues'), import('@iommu/driver-arm-smmuv3/registers')],
+  ],
+  riscv: [
+    () => import('@iommu/driver-riscv/backends'), () => import('@iommu/driver-riscv/variants'),
+    () => [import('@iommu/driver-riscv/tables'), import('@iommu/driver-riscv/queues'), import('@iommu/driver-riscv/registers')],
+  ],
+  'legacy-nodefault': [
+    () => import('@iommu/driver-legacy-nodefault/backends'), () => import('@iommu/driver-legacy-nodefault/variants'),
+    () => [import('@iommu/driver-legacy-nodefault/tables'), import('@iommu/driver-legacy-nodefault/registers')],
+  ],
 }
 
 /** Those named come first, the others follow by name. */
@@ -30,8 +46,8 @@ const inOrder = (entries, first) => {
 }
 
 const load = async ({ id, prefix, first }) => {
-  const { backends, variants, tables } = MODULES[id]
-  const own = entriesOf(await tables())
+  const [backends, variants, layouts] = MODULES[id]
+  const own = (await Promise.all(layouts())).flatMap(entriesOf)
   const shared = prefix === '' ? [] : entriesOf(pageTable).filter(({ name }) => name.startsWith(prefix))
   const kinds = (await backends()).backends
   return {

@@ -51,3 +51,18 @@ export const decodeField = <F extends Fields, N extends keyof F & string>(
   if (place === undefined) throw new RangeError(`${owner.name} has no field ${name}`)
   return read(owner, words, layout, place) as FieldValue<F[N]['kind']>
 }
+
+/**
+ * Reads one number of a 64-bit entry from its two 32-bit halves: for hardware that looks at an entry which a walk has read.
+ * Throws RangeError where the entry has no such field, or it does not lie in one half.
+ */
+export const fieldOfHalves = /* @__NO_SIDE_EFFECTS__ */ <F extends Fields, N extends keyof F & string>(
+  owner: Entry<F>, name: N,
+): ((low: number, high: number) => number) => {
+  const place = layoutOf(owner).byName.get(name)
+  if (owner.bits !== 64 || place === undefined || place.kind !== 'number' || place.crosses) {
+    throw new RangeError(`${owner.name}: ${name} is no number in one half of 64 bits`)
+  }
+  const { half, shift, mask } = place
+  return half === 0 ? (low) => (low >>> shift) & mask : (_low, high) => (high >>> shift) & mask
+}

@@ -51,6 +51,7 @@ const proveTiling = (name: string, bits: number, parts: readonly (readonly [what
   let before = 'the start'
   for (const [what, run] of sorted) {
     const [high, low] = run
+    if (!(high >= low && low >= 0)) throw new RangeError(`${name}: ${what} has no bits (${high}:${low})`)
     if (low < next) throw new RangeError(`${name}: ${what} (bits ${spell(run)}) overlaps ${before}`)
     if (low > next) throw new RangeError(`${name}: bits ${spell([low - 1, next])} between ${before} and ${what} are not declared`)
     next = high + 1

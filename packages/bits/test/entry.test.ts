@@ -19,6 +19,11 @@ describe('an entry is refused', () => {
   test('with a field beyond its end', () => {
     expect(() => entry('x.long', options, { A: wide(64, 0, 'a') })).toThrow('x.long: field A ends at bit 64, beyond the entry\'s 64 bits')
   })
+  test('with a range that has no bits', () => {
+    const none = [] as unknown as readonly [number, number]
+    expect(() => entry('x.none', { ...options, reserved: [none] }, { A: wide(63, 0, 'a') })).toThrow('x.none: a reserved range has no bits (undefined:undefined)')
+    expect(() => entry('x.none', { ...options, reserved: [[3, 4]] }, { A: wide(63, 0, 'a') })).toThrow('x.none: a reserved range has no bits (3:4)')
+  })
   test('with a size that is no whole number of words', () => {
     expect(() => entry('x.odd', { ...options, bits: 65 }, {})).toThrow('x.odd: 65 bits are not whole 64-bit words up to 512 bits')
     expect(() => entry('x.big', { ...options, bits: 576 }, {})).toThrow(RangeError)

@@ -29,6 +29,9 @@ const readReport = (file: string): ReadReport => {
     throw new InputError({ file, place: 'schema', expected: 'iommu.conform/1', found: JSON.stringify(value.schema ?? null) })
   }
   const { totals, results, kinds = [], notes = [], shard } = value
+  if (value.quick !== undefined) {
+    throw new InputError({ file, place: 'quick', expected: 'a run on every kind of hardware', found: `a quick one, on ${value.quick.kinds} of ${value.quick.of}` })
+  }
   // Reports of an older suite have counted less.
   return { file, shard, report: { totals: { ...mergeReports([]).totals, ...totals }, results, kinds, notes } }
 }

@@ -1,5 +1,5 @@
 // The suite's work as tasks: small enough to spread over threads, described by words that can be sent.
-import { manifestOf, mutantTrials, runSuite } from '@iommu/conformance'
+import { manifestOf, mutantTrials, plainestFirst, runSuite } from '@iommu/conformance'
 import type { Backend, MutantResult, Report, RunOptions } from '@iommu/conformance'
 import { coreVariants } from '@iommu/core/variants'
 import { loadDriver } from './driver-modules.js'
@@ -37,14 +37,24 @@ const weightOf = (backend: Backend): number => {
   return (formats.length + 2) ** 2 * (maxPasids > 0 ? 2 : 1)
 }
 
+/** How many kinds of hardware a driver brings. */
+export const countKinds = async (driver: string): Promise<number> => (await loadDriver(driver)).backends.length
+
+/** What is to be done. `quick`: of the suite on the plainest kind of hardware alone. */
+export interface Selection {
+  readonly only: readonly string[]
+  readonly quick: boolean
+  readonly profile?: string
+  readonly walks?: NonNullable<RunOptions['walks']>
+}
+
 /** The tasks of a driver: its kinds of hardware, its mutants, or the deviations of a profile. */
-export const listTasks = async (
-  kind: Task['kind'], driver: string,
-  { only, profile, walks }: { readonly only: readonly string[]; readonly profile?: string; readonly walks?: NonNullable<RunOptions['walks']> },
-): Promise<Task[]> => {
+export const listTasks = async (kind: Task['kind'], driver: string, { only, quick, profile, walks }: Selection): Promise<Task[]> => {
   if (kind === 'suite') {
-    return (await loadDriver(driver)).backends.map((backend, index) =>
-      ({ kind, driver, index, only, weight: weightOf(backend), ...(walks === undefined ? {} : { walks }) }))
+    const { backends } = await loadDriver(driver)
+    const chosen = quick ? plainestFirst(backends).slice(0, 1) : backends
+    return chosen.map((backend) =>
+      ({ kind, driver, index: backends.indexOf(backend), only, weight: weightOf(backend), ...(walks === undefined ? {} : { walks }) }))
   }
   return (await trialsOf(driver)).flatMap((trial, index) =>
     (profile === undefined || trial.profile === profile ? [{ kind, driver, index }] : []))

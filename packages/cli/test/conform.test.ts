@@ -1,5 +1,5 @@
 // conform: what it prints, what it refuses, and how reports are put together.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -16,8 +16,8 @@ describe('conform', () => {
     const { code, stdout, stderr } = await iommu('conform', 'driver-intel-vtd', '--only', 'detach')
     expect(code).toBe(0)
     expect(stderr).toBe('')
-    expect(stdout).toContain('  DETACH  ✓    39  leaving a domain is setting another one\n')
-    expect(stdout.endsWith('\n39 passed, 0 failed, 0 skipped\n')).toBe(true)
+    expect(stdout).toContain('  DETACH  ✓    45  leaving a domain is setting another one\n')
+    expect(stdout.endsWith('\n45 passed, 0 failed, 0 skipped\n')).toBe(true)
   })
 
   test('says how fast it was to a terminal', async () => {
@@ -28,18 +28,35 @@ describe('conform', () => {
   test('names what a backend does not declare, and counts it as skipped', async () => {
     const { stdout } = await iommu('conform', 'driver-intel-vtd', '--only', 'C-PASID-01')
     expect(stdout).toContain('– not declared: PASIDs: C-PASID-01')
-    expect(stdout.endsWith('\n6 passed, 0 failed, 7 skipped\n')).toBe(true)
+    expect(stdout.endsWith('\n7 passed, 0 failed, 8 skipped\n')).toBe(true)
   })
 
   test('--json has a result for each statement and backend', async () => {
     const { stdout } = await iommu('conform', 'driver-intel-vtd', '--only', 'C-DETACH-01', '--json')
     const { schema, totals, results } = JSON.parse(stdout) as { schema: string; totals: object; results: object[] }
     expect(schema).toBe('iommu.conform/1')
-    expect(totals).toMatchObject({ passed: 13, failed: 0, skipped: 0 })
+    expect(totals).toMatchObject({ passed: 15, failed: 0, skipped: 0 })
     expect(results[0]).toMatchObject({
       driver: 'driver-intel-vtd', backend: 'scalable mode', profile: 'strict', machine: 'model',
       statement: 'C-DETACH-01', status: 'passed',
     })
+  })
+
+  test('--quick runs on the plainest kind of hardware of each driver, says so, and is no part of a whole', async () => {
+    const { code, stdout } = await iommu('conform', 'driver-intel-vtd', 'driver-riscv', '--quick', '--only', 'C-DETACH-01')
+    expect(code).toBe(0)
+    expect(stdout.match(/^ {2}✓ .* stores$/gm)?.map((line) => line.slice(4).split('  ')[0])).toEqual(['scalable mode, first stage only', 'Sv39'])
+    expect(stdout).toMatch(
+      /\nquick: on 2 of \d+ kinds of hardware, the plainest of each driver; all of them: iommu conform\n2 passed, 0 failed, 0 skipped\n$/)
+    const file = join(folder, 'quick.json')
+    writeFileSync(file, (await iommu('conform', 'driver-intel-vtd', '--quick', '--only', 'C-DETACH-01', '--json')).stdout)
+    const whole = JSON.parse((await iommu('conform', 'driver-intel-vtd', '--only', 'C-DETACH-01', '--json')).stdout) as { results: object[] }
+    const of = whole.results.length
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ quick: { kinds: 1, of }, totals: { passed: 1 } })
+    expect(await iommu('conform', '--merge', file)).toMatchObject({ code: 2, stderr: expect.stringContaining(`found a quick one, on 1 of ${of}`) as string })
+    for (const other of [['--mutants'], ['--profile', 'linux-7.3'], ['--shard', '1/2'], ['--machine', 'qemu']]) {
+      expect(await iommu('conform', '--quick', ...other)).toMatchObject({ code: 2, stderr: expect.stringContaining('--quick is for the whole suite') as string })
+    }
   })
 
   /** Reports of shards as files. */
@@ -73,7 +90,7 @@ describe('conform', () => {
     }
     expect(await merge(first, third)).toContain('expected all 3 shards, found none that is 2/3')
     expect(await merge(first, second, third, second)).toContain(`expected each shard once, found 2/3, which ${second} is too`)
-    expect(await merge(first, other)).toContain('expected a shard of 3 with 13 tasks')
+    expect(await merge(first, other)).toContain('expected a shard of 3 with 15 tasks')
     expect(await merge(first, whole)).toContain('expected one of 3 shards')
     expect(await merge(whole, whole)).toContain('expected each result once, found driver-intel-vtd · scalable mode · strict · model · C-DETACH-01')
   })
@@ -82,10 +99,10 @@ describe('conform', () => {
     const walk = (seed: string): ReturnType<typeof command> => iommu('conform', 'driver-riscv', '--only', 'walk', '--walks', '2', '--seed', seed, '--json')
     const totalsOf = ({ stdout }: { stdout: string }): unknown => (JSON.parse(stdout) as { totals: unknown }).totals
     const [one, again, other] = [await walk('7'), await walk('7'), await walk('8')].map(totalsOf)
-    expect(one).toMatchObject({ failed: 0, walks: { walks: 22, seeds: [7] } })
+    expect(one).toMatchObject({ failed: 0, walks: { walks: 26, seeds: [7] } })
     expect(again).toEqual(one)
     expect(other).not.toEqual(one)
-    expect((await iommu('conform', 'driver-riscv', '--only', 'C-WALK-01', '--walks', '1', '--seed', '7')).stdout).toMatch(/\n11 random walks of \d+ calls, seed 7\n/)
+    expect((await iommu('conform', 'driver-riscv', '--only', 'C-WALK-01', '--walks', '1', '--seed', '7')).stdout).toMatch(/\n13 random walks of \d+ calls, seed 7\n/)
   })
 
   test('--profile shows what each deviation of Linux breaks', async () => {

@@ -23,7 +23,7 @@ describe('outside of the workspace', () => {
     const { code, stdout } = await iommu(['new', 'driver', 'acme'])
     expect(code).toBe(0)
     expect(stdout).toMatchInlineSnapshot(`
-      "driver-acme  35 files, the same rooms as the other drivers
+      "driver-acme  38 files, the same rooms as the other drivers
         next  cd driver-acme && npm install
               npm test                       it blocks; the rest is not declared yet
               src/tables/device.ts           the entry of your hardware, bits as in its manual

@@ -1,20 +1,8 @@
 // A backend: what the suite is handed. It imports no driver.
 import type { AddressSpace, Core, CoreOptions, IommuOps, Manifest } from '@iommu/core'
-import type { Adversary, AdversaryOptions, EndpointCapabilities, TestMachine } from '@iommu/hardware'
+import type { Adversary, AdversaryOptions, DriverSetup, MachineSetup, TestMachine } from '@iommu/hardware'
 
-/** What a machine of a case must have. */
-export interface MachineSetup {
-  /** PASID, ATS and PRI capabilities by requester id; a source that is not named has none. */
-  readonly endpoints: ReadonlyMap<number, EndpointCapabilities>
-  /** The unit that it is, counted from 0. Units of one machine share their memory: `first` is unit 0. */
-  readonly unit: number
-  readonly first?: TestMachine
-}
-
-/** What a driver is told at its creation besides its machines. */
-export interface DriverSetup {
-  readonly warn: (sentence: string) => void
-}
+export type { DriverSetup, MachineSetup } from '@iommu/hardware'
 
 /** A process's memory on the CPU's side, with tables in the machine's memory that hardware can walk. */
 export interface TestAddressSpace {
@@ -69,6 +57,8 @@ export interface Backend {
   readonly physicalBase?: bigint
   /** Whether a device address is never translated, whatever is attached (outside of an aperture). Absent: all are. */
   readonly untranslated?: (address: bigint) => boolean
+  /** The driver takes several machines, whose units share their memory. Absent: one. */
+  readonly severalUnits?: true
   /** All devices share one translation: what needs two independent ones is not declared. */
   readonly oneTranslation?: true
   /** Why an attach cannot fail here: it takes no memory and waits for nothing. */

@@ -4,7 +4,7 @@ export type { Backend, CreateCore, DriverSetup, MachineSetup, TestAddressSpace }
 export type { Bench, BenchOptions, DeviceSpec, Point } from './bench.js'
 export { StatementFailed } from './check.js'
 export { deviationReport } from './deviations.js'
-export { mutantTrials } from './judge.js'
+export { mutantTrials, plainestFirst } from './judge.js'
 export type { CoreMutant, Deviation, DriverVariant, MutantResult, Trial } from './judge.js'
 export { opsMutants } from './mutants/index.js'
 export type { OpsMutant } from './mutants/mutant.js'

@@ -6,7 +6,7 @@ import type { Backend, CreateCore } from './backend.js'
 import { opsMutants } from './mutants/index.js'
 import type { OpsMutant } from './mutants/mutant.js'
 import { adversaryCounts, NO_WALKS, runStatement } from './run.js'
-import type { Report } from './run.js'
+import type { Report, Status } from './run.js'
 import type { Statement } from './statement.js'
 import { allStatements } from './statements/index.js'
 
@@ -100,12 +100,14 @@ const judge = (
   }
 }
 
-const broken = (backend: Backend, { alter }: OpsMutant): Backend => ({
+/** A backend whose driver is broken from outside. */
+export const broken = (backend: Backend, { alter }: OpsMutant): Backend => ({
   ...backend,
   createDriver: (machines, setup) => alter(backend.createDriver(machines, setup), { machines, ...setup }),
 })
 
-const varied = (backend: Backend, { createDriver, adversary }: Pick<DriverVariant, 'createDriver' | 'adversary'>): Backend => {
+/** A backend whose driver is broken inside. */
+export const varied = (backend: Backend, { createDriver, adversary }: Pick<DriverVariant, 'createDriver' | 'adversary'>): Backend => {
   const { createAdversary } = backend
   return {
     ...backend,
@@ -117,10 +119,10 @@ const varied = (backend: Backend, { createDriver, adversary }: Pick<DriverVarian
 }
 
 /**
- * Where mutants are judged that show anywhere: the backends that declare the most come first, and among those the one
+ * Where mutants are judged that show anywhere, and quick runs are made: the backends that declare the most come first, and among those the one
  * with the fewest formats, since every format makes the whole suite longer.
  */
-const plainestFirst = (backends: readonly Backend[]): Backend[] => {
+export const plainestFirst = (backends: readonly Backend[]): Backend[] => {
   const rank = (backend: Backend): number => {
     const { blocked, identity, paging, formats, maxPasids, pasidsUnder } = manifestOf(backend)
     const narrow = pasidsUnder !== undefined && !(pasidsUnder.includes('blocked') && pasidsUnder.includes(formats[0] ?? ''))
@@ -133,12 +135,10 @@ const plainestFirst = (backends: readonly Backend[]): Backend[] => {
   return backends.map((backend) => ({ backend, rank: rank(backend) })).sort((one, other) => one.rank - other.rank).map(({ backend }) => backend)
 }
 
-/** Whether a backend takes part in the statement that a mutant must fail. */
-const takesPart = (backend: Backend, { breaks: [first] }: Named, statements: readonly Statement[]): boolean => {
+/** What comes of the statement that a mutant must fail; undefined where it is none of those that are run. */
+const statusOf = (backend: Backend, { breaks: [first] }: Named, statements: readonly Statement[]): Status | undefined => {
   const statement = statements.find(({ id }) => id === first)
-  if (statement === undefined) return true
-  const { status } = runStatement(statement, backend)
-  return status === 'passed' || status === 'failed'
+  return statement === undefined ? undefined : runStatement(statement, backend).status
 }
 
 const opsTrial = (mutant: OpsMutant, backends: readonly Backend[], statements: readonly Statement[]): Trial[] => {
@@ -152,15 +152,12 @@ const opsTrial = (mutant: OpsMutant, backends: readonly Backend[], statements: r
     run(how = 'whole') {
       // Each is one backend throughout: what adversarial mode has worked out on it is worked out once.
       const tried = fits.map((backend) => ({ backend, altered: broken(backend, mutant) }))
-      const asked = tried.find(({ altered }) => takesPart(altered, mutant, statements))
+      const comesTo = (...wanted: readonly (Status | undefined)[]): (typeof tried)[number] | undefined =>
+        tried.find(({ altered }) => wanted.includes(statusOf(altered, mutant, statements)))
+      const asked = comesTo('passed', 'failed', undefined)
       const harmless = asked === undefined ? `${mutant.breaks[0] as string} is not asked here` : asked.backend.harmless?.[mutant.id]
-      const chosen = mutant.anywhere === true ? tried : [asked ?? tried[0] as (typeof tried)[number]]
-      let result: MutantResult | undefined
-      for (const { altered } of chosen) {
-        result = judge(mutant, 'driver', altered, wholeCore, statements, how, harmless)
-        if (result.caughtBy.some(({ statement }) => statement === mutant.breaks[0])) break
-      }
-      return result as MutantResult
+      const chosen = mutant.anywhere === true ? comesTo('failed') ?? tried.at(-1) : asked ?? tried[0]
+      return judge(mutant, 'driver', (chosen as (typeof tried)[number]).altered, wholeCore, statements, how, harmless)
     },
   }]
 }

@@ -83,6 +83,8 @@ export interface Report {
   readonly results: readonly Result[]
   readonly kinds: readonly KindCounts[]
   readonly notes: readonly Note[]
+  /** A quick run: on so many kinds of hardware, of how many. Absent: on all that were asked for. */
+  readonly quick?: { readonly kinds: number; readonly of: number }
 }
 
 export interface RunOptions {

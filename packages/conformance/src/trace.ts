@@ -12,6 +12,8 @@ export interface Call {
   readonly old?: Domain
   readonly args: readonly unknown[]
   outcome: 'ok' | IommuErrorCode | 'threw'
+  /** What it returned; absent while it runs, and where it threw. */
+  result?: unknown
 }
 
 /** Answers with a code for a call that is to be refused before the driver sees it. */
@@ -32,6 +34,8 @@ export interface Trace {
   during(look: ((call: Call) => void) | undefined): void
   /** Runs when a call has returned without an error. */
   after(look: ((call: Call) => void) | undefined): void
+  /** Runs when a call is over, however it ended. */
+  ended(look: ((call: Call) => void) | undefined): void
   /** The driver's own object for a domain of the trace. */
   inner(domain: Domain): Domain
 }
@@ -59,6 +63,7 @@ export const traceOps = (driver: IommuOps): Trace => {
   let transitions = 0
   let look: ((call: Call) => void) | undefined
   let lookAfter: ((call: Call) => void) | undefined
+  let lookEnded: ((call: Call) => void) | undefined
 
   const unwrap = (value: unknown): unknown => (isDomain(value) ? inner.get(value) ?? value : value)
   const wrapResult = (value: unknown): unknown => (isDomain(value) ? wrapDomain(value) : value)
@@ -88,11 +93,14 @@ export const traceOps = (driver: IommuOps): Trace => {
       }
       const method = (target as Record<string, (...rest: unknown[]) => unknown>)[op] as (...rest: unknown[]) => unknown
       const result = wrapResult(method.apply(target, args.map(unwrap)))
+      call.result = result
       lookAfter?.(call)
       return result
     } catch (error) {
       call.outcome = errorCode(error) ?? 'threw'
       throw error
+    } finally {
+      lookEnded?.(call)
     }
   }
   const mirror = <T extends object>(target: T, domain: (() => Domain) | undefined): T => {
@@ -129,6 +137,7 @@ export const traceOps = (driver: IommuOps): Trace => {
     refuse(next) { rule = next },
     during(next) { look = next },
     after(next) { lookAfter = next },
+    ended(next) { lookEnded = next },
     inner: (domain) => inner.get(domain) ?? domain,
   }
 }

@@ -126,6 +126,15 @@ describe('replace', () => {
     core.detachGroup(core.group(a))
     expect(refusal(() => core.attachHandle(core.group(a), 0))).toBe('ENOENT')
   })
+
+  test('with a handle to the default domain: an attach over it takes the handle away', () => {
+    const { core } = bench({}, [a])
+    const home = core.group(a).domain as Domain
+    core.replaceGroup(home, core.group(a), {})
+    expect(core.attachHandle(core.group(a), 0).domain).toBe(home)
+    core.attachGroup(core.allocPaging(a), core.group(a))
+    expect(refusal(() => core.attachHandle(core.group(a), 0))).toBe('ENOENT')
+  })
 })
 
 describe('detach', () => {

@@ -30,6 +30,17 @@ test('an attach that the driver refuses stays deferred', () => {
   expect(driver.take()).toEqual(['attach paging1 a was none'])
 })
 
+test('another domain that the driver refuses leaves it deferred', () => {
+  const { core, driver } = bench({ deferred: true }, [a])
+  const domain = core.allocPaging(a)
+  driver.refuse('attach paging2', 'ENOMEM')
+  expect(refusal(() => core.attachDevice(domain, a))).toBe('ENOMEM')
+  driver.allow()
+  driver.take()
+  core.deferredAttach(a)
+  expect(driver.take()).toEqual(['attach paging1 a was none'])
+})
+
 test('any other domain is attached at once, from nothing', () => {
   const { core, driver } = bench({ deferred: true }, [a])
   core.claimDevice(a, {})

@@ -1,7 +1,7 @@
 // The driver: IommuOps over one or more AMD IOMMUs. Short; domains, devices and units do the work.
 import type { IommuOps, ReservedRegion } from '@iommu/core'
-import { createDevices, refuseUnbuilt } from '@iommu/core/driver'
-import type { DriverFace, Warn } from '@iommu/core/driver'
+import { createFace, refuseUnbuilt } from '@iommu/core/driver'
+import type { DriverFace, DriverOptions } from '@iommu/core/driver'
 import { disableFeatures, enableFeatures } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
 import { probe } from './devices/probe.js'
@@ -19,7 +19,7 @@ import type { GuestLevels } from './tables/index.js'
 import { takeOver } from './unit.js'
 import type { FirmwareBits, Unit } from './unit.js'
 
-export interface AmdViOptions {
+export interface AmdViOptions extends DriverOptions<Machine, Programming> {
   /** Width of physical addresses in bits, as the firmware's IVRS table says: no register does. */
   readonly hostAddressBits: number
   /** The capability header in PCI configuration space, which says whether absent entries are cached (NpCache) and ATS allowed. */
@@ -32,12 +32,6 @@ export interface AmdViOptions {
   readonly pasidLevels?: GuestLevels
   /** log2 of the leaf sizes of host tables; all if absent (Linux, `amd_iommu=v2_pgsizes_only`). */
   readonly hostLeaves?: readonly number[]
-  /** Further units of the same machine; a device names its own by `unit`, counted from 0. */
-  readonly moreUnits?: readonly Machine[]
-  /** Told of what cannot be helped: a unit that does not answer while a device is blocked. */
-  readonly warn?: Warn
-  /** The pure half of the driver; variants replace a member of it. */
-  readonly programming?: Programming
 }
 
 /** The driver, and what its event interrupt would read. */
@@ -70,11 +64,7 @@ export const createAmdVi = (machine: Machine, options: AmdViOptions): AmdVi => {
     programming: options.programming ?? programming,
   }))
   const manifest = declare(units)
-  const devices = createDevices<Unit, DeviceState>(units)
-  const warn: Warn = options.warn ?? (() => undefined)
-  const driver: Driver = {
-    owner: Symbol(manifest.name), pasids: manifest.maxPasids > 0, warn, stateOf: devices.stateOf,
-  }
+  const { devices, driver } = createFace<Unit, DeviceState>(units, manifest, options.warn)
   const blockedDomain = createBlockedDomain(driver)
 
   return {
@@ -102,7 +92,7 @@ export const createAmdVi = (machine: Machine, options: AmdViOptions): AmdVi => {
     domainAllocSva: (device, space) => createSvaDomain(driver, driver.stateOf(device).unit, space),
 
     probeDevice(device) {
-      devices.probe(device, (unit) => probe(unit, device, warn))
+      devices.probe(device, (unit) => probe(unit, device, driver.warn))
     },
     probeFinalize(device) {
       const { unit, maxPasids, facts: { ats } } = driver.stateOf(device)

@@ -1,34 +1,18 @@
 // Random walks over the whole API, drawn by fast-check, on every kind of hardware; and broken drivers that walks find.
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
-import { checkWalks, runWalks } from '@iommu/conformance/random'
+import { describe, test } from 'vitest'
+import { walks } from '@iommu/conformance/random'
 import { backends } from '../src/backends.js'
 import { variants } from '../src/variants/index.js'
 
-const WALKS = 60
-/** Another seed makes other walks; one that fails names the seed and the shortest walk. */
-const seed = Number(process.env['IOMMU_SEED'] ?? 1)
-
-describe('walks', () => {
-  test.each(backends.map((backend) => [backend.backend, backend] as const))('%s', (_name, backend) => {
-    checkWalks(fc, backend, { walks: WALKS, seed })
-  })
-})
-
-/** What shows at rest; what shows for a moment only is for statements that look at every step. */
-const found = [
-  'no-entry-flush', 'no-pages-flush', 'no-slot-flush', 'slot-leaves-only', 'blocked-not-valid', 'blocked-without-room', 'blocked-2022',
-  'blocked-erratum-63', 'detach-takes-pasids', 'pasids-from-nothing', 'identity-not-flushed', 'entry-kept-at-release', 'first-page-only',
-  'wrong-domain-flushed', 'pasid-pages-not-flushed', 'guest-flushed-as-host', 'no-flush-after-set',
-]
-
-describe('walks find', () => {
-  test.each(found)('%s', (id) => {
-    const variant = variants.find((each) => each.id === id)
-    const backend = backends.find((each) => variant?.on.includes(each.backend) === true)
-    if (variant === undefined || backend === undefined) throw new Error(`there is no variant ${id}`)
-    const { misstep } = runWalks({ ...backend, createDriver: variant.createDriver }, { seed: 1, walks: 60 })
-    expect(misstep?.commands.length).toBeGreaterThan(0)
-    expect(misstep?.commands.length).toBeLessThan(10)
-  })
+walks({ describe, test }, fc, {
+  backends,
+  variants,
+  seed: Number(process.env['IOMMU_SEED'] ?? 1),
+  finds: [
+    'no-entry-flush', 'no-pages-flush', 'no-slot-flush', 'slot-leaves-only', 'blocked-not-valid', 'blocked-without-room', 'blocked-2022',
+    'blocked-erratum-63', 'detach-takes-pasids', 'pasids-from-nothing', 'identity-not-flushed', 'entry-kept-at-release', 'first-page-only',
+    'wrong-domain-flushed', 'pasid-pages-not-flushed', 'guest-flushed-as-host', 'no-flush-after-set',
+  ],
+  findsBy: { ats: ['device-tlb-kept', 'device-tlb-pages-kept'], failures: ['strange-code'], units: ['second-unit-not-flushed'] },
 })

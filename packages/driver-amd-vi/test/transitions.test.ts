@@ -115,6 +115,9 @@ describe('flushes of pages', () => {
     expect(flushPages({ domainId: 5 }, 0x1_0000n, 0x1_ffffn, true)).toEqual([[0x3000_0005_0000_0000n, 0x1_7001n]])
     expect(flushPages({ domainId: 5 }, 0x20_0000n, 0x3f_ffffn, false)).toEqual([[0x3000_0005_0000_0000n, 0x2f_f003n]])
     expect(flushPages({ domainId: 5 }, 0n, (1n << 64n) - 1n, false)).toEqual([flushTag({ domainId: 5 })])
+    // 2^52 bytes can be said, and what is wider means everything.
+    expect(flushPages({ domainId: 5 }, 0n, (1n << 52n) - 1n, true)).toEqual([[0x3000_0005_0000_0000n, 0x7_ffff_ffff_f001n]])
+    expect(flushPages({ domainId: 5 }, 0n, (1n << 53n) - 1n, true)).toEqual([[0x3000_0005_0000_0000n, 0x7fff_ffff_ffff_f001n]])
     expect(flushTag({ domainId: 7, pasid: 0x123 })).toEqual([0x3000_0007_0000_0123n, 0x7fff_ffff_ffff_f007n])
   })
   test('tell a device TLB its PASID as Linux places it', () => {

@@ -1,33 +1,13 @@
 // The backends on which the suite checks this driver: kinds of hardware, each as a model.
 import type { IommuOps } from '@iommu/core'
-import { PhysicalMemory } from '@iommu/hardware'
-import type { Adversary, AdversaryOptions, EndpointCapabilities, TestMachine } from '@iommu/hardware'
+import { backendsOf, unitsOf } from '@iommu/hardware'
+import type { ModelBackend, TestMachine } from '@iommu/hardware'
 import { armStage1, createCpuAddressSpace } from '@iommu/page-table'
 import type { CpuAddressSpace, Format } from '@iommu/page-table'
 import { createArmSmmuv3 } from './driver.js'
 import type { ArmSmmuv3, SmmuOptions } from './driver.js'
 import { createSmmuAdversary, createSmmuMachine, defaultProfile } from './model/index.js'
 import type { Profile, SmmuMachine } from './model/index.js'
-
-/** What a backend is made of; the shape that @iommu/conformance takes. */
-export interface SmmuBackend {
-  readonly name: string
-  readonly backend: string
-  readonly physicalBits: number
-  readonly deviceBits: number
-  readonly incompatibleFormat?: string
-  readonly harmless: Readonly<Record<string, string>>
-  createMachine(setup: {
-    readonly endpoints: ReadonlyMap<number, EndpointCapabilities>
-    readonly unit: number
-    readonly first?: TestMachine
-  }): TestMachine
-  createDriver(machines: readonly TestMachine[], setup: { readonly warn: (sentence: string) => void }): IommuOps
-  createAddressSpace(machine: TestMachine, name: string): CpuAddressSpace
-  createAdversary(machine: TestMachine, options?: AdversaryOptions): Adversary
-  readonly lure: bigint
-  idsInUse(ops: IommuOps): number
-}
 
 /**
  * A stream table entry of stage 1, and a table or a page that may be read and written: what is at address 0 leads on to
@@ -47,48 +27,34 @@ export const cpuTables = ({ granules, outputBits }: Profile): Format =>
 export const driverOver = (
   machines: readonly TestMachine[], warn: (sentence: string) => void, options: Partial<SmmuOptions> = {},
 ): ArmSmmuv3 => {
-  const [machine, ...moreUnits] = machines
-  if (machine === undefined) throw new RangeError('a driver needs a machine')
+  const { machine, moreUnits } = unitsOf(machines)
   return createArmSmmuv3(machine, { moreUnits, warn, ...options })
 }
 
-/** `secondUnit`: what a second SMMU lacks, so that `incompatibleFormat` cannot be set behind it. */
-const backend = (
-  name: string, profile: Partial<Profile>, other: { readonly secondUnit?: Partial<Profile>; readonly incompatibleFormat?: string } = {},
-): SmmuBackend => {
-  const whole: Profile = { ...defaultProfile, ...profile }
-  return {
-    name: 'driver-arm-smmuv3',
-    backend: name,
-    physicalBits: whole.outputBits,
-    deviceBits: Math.min(whole.outputBits, 39),
-    ...(other.incompatibleFormat === undefined ? {} : { incompatibleFormat: other.incompatibleFormat }),
-    harmless: {
-      'map-not-synced': 'that nothing is mapped is never cached (IHI0070 3.21.1): a map needs no flush',
-      'failed-sync-left': 'a map needs no flush, so that none can fail',
-    },
-    createMachine: ({ endpoints, unit, first }) => createSmmuMachine({
-      profile: unit === 0 ? whole : { ...whole, ...other.secondUnit },
-      endpoints,
-      unit,
-      ...(first?.memory instanceof PhysicalMemory ? { memory: first.memory } : {}),
-    }),
-    createDriver: (machines, { warn }) => driverOver(machines, warn),
-    createAddressSpace: ({ memory }, process) => createCpuAddressSpace(memory, process, cpuTables(whole)),
-    createAdversary(machine, options) {
-      if (!isSmmuMachine(machine)) throw new RangeError('adversarial mode is over an SMMU')
-      return createSmmuAdversary(machine, options)
-    },
-    lure: LURE,
-    idsInUse: (ops) => (isSmmu(ops) ? ops.idsInUse() : 0),
-  }
-}
+const backend = backendsOf<Profile, IommuOps, CpuAddressSpace>({
+  name: 'driver-arm-smmuv3',
+  lure: LURE,
+  harmless: {
+    'map-not-synced': 'that nothing is mapped is never cached (IHI0070 3.21.1): a map needs no flush',
+    'failed-sync-left': 'a map needs no flush, so that none can fail',
+  },
+  defaults: defaultProfile,
+  widths: ({ outputBits }) => ({ physicalBits: outputBits, deviceBits: Math.min(outputBits, 39) }),
+  createMachine: createSmmuMachine,
+  createDriver: (machines, { warn }) => driverOver(machines, warn),
+  createAdversary(machine, options) {
+    if (!isSmmuMachine(machine)) throw new RangeError('adversarial mode is over an SMMU')
+    return createSmmuAdversary(machine, options)
+  },
+  createAddressSpace: ({ memory }, name, profile) => createCpuAddressSpace(memory, name, cpuTables(profile)),
+  idsInUse: (ops) => (isSmmu(ops) ? ops.idsInUse() : 0),
+})
 
 const SMALL = { granules: [12] } as const
 const NO_STAGE_2 = { secondUnit: { stage2: false }, incompatibleFormat: 'stage-2-4k' } as const
 
 /** The first one is where mutants are judged that show everywhere. */
-export const backends: readonly SmmuBackend[] = [
+export const backends: readonly ModelBackend<IommuOps, CpuAddressSpace>[] = [
   backend('stage 1', { ...SMALL, stage2: false }, { secondUnit: { granules: [16] }, incompatibleFormat: 'stage-1-4k' }),
   backend('stage 1, every granule', { stage2: false }, { secondUnit: SMALL, incompatibleFormat: 'stage-1-64k' }),
   backend('stage 1 and 2', { ...SMALL }, NO_STAGE_2),
@@ -101,4 +67,9 @@ export const backends: readonly SmmuBackend[] = [
   backend('32-bit addresses, 8-bit ids', { ...SMALL, outputBits: 32, wideAsids: false, wideVmids: false }),
   backend('stalls can be disabled', { ...SMALL, stage2: false, stalls: 'optional', abortOnly: false }),
   backend('every fault stalls', { ...SMALL, stalls: 'always', abortOnly: false }),
+  backend('8-bit SSIDs in linear CD tables, no ATS', {
+    ...SMALL, substreamBits: 8, twoLevelContexts: false, ats: false, attributeOverride: false, breakBeforeMakeLevel: 1,
+    commandQueue: 4, eventQueue: 4,
+  }, NO_STAGE_2),
+  backend('48-bit addresses, granules of 16 KiB', { granules: [14], outputBits: 48 }, { secondUnit: { outputBits: 44 }, incompatibleFormat: 'stage-1-16k' }),
 ]

@@ -1,8 +1,8 @@
 // The driver: IommuOps over one or more SMMUs. Short; domains, devices and units do the work.
 import { IommuError } from '@iommu/core'
 import type { IommuOps, ReservedRegion } from '@iommu/core'
-import { createDevices, refuseUnbuilt } from '@iommu/core/driver'
-import type { DriverFace, Warn } from '@iommu/core/driver'
+import { createFace, refuseUnbuilt } from '@iommu/core/driver'
+import type { DriverFace, DriverOptions } from '@iommu/core/driver'
 import { disableFeatures, enableFeatures } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
 import { probeStream } from './devices/stream.js'
@@ -21,14 +21,7 @@ import { terminate } from './programming/invalidate.js'
 import { takeOver } from './unit.js'
 import type { Unit } from './unit.js'
 
-export interface SmmuOptions {
-  /** Further SMMUs of the same machine; a device names its own by `unit`, counted from 0. */
-  readonly moreUnits?: readonly Machine[]
-  /** Told of what cannot be helped: an SMMU that does not answer while a device is blocked. */
-  readonly warn?: Warn
-  /** The pure half of the driver; variants replace a member of it. */
-  readonly programming?: Programming
-}
+export type SmmuOptions = DriverOptions<Machine, Programming>
 
 /** The driver, and what its event interrupt would read. */
 export interface ArmSmmuv3 extends IommuOps {
@@ -54,11 +47,7 @@ export const createArmSmmuv3 = (machine: Machine, options: SmmuOptions = {}): Ar
   const machines = [machine, ...(options.moreUnits ?? [])]
   const units: Unit[] = machines.map((each, index) => takeOver(each, index, options.programming ?? programming))
   const manifest = declare(units)
-  const devices = createDevices<Unit, DeviceState>(units)
-  const warn: Warn = options.warn ?? (() => undefined)
-  const driver: Driver = {
-    owner: Symbol(manifest.name), pasids: manifest.maxPasids > 0, warn, stateOf: devices.stateOf,
-  }
+  const { devices, driver } = createFace<Unit, DeviceState>(units, manifest, options.warn)
   const blockedDomain = createBlockedDomain(driver)
 
   return {
@@ -91,7 +80,7 @@ export const createArmSmmuv3 = (machine: Machine, options: SmmuOptions = {}): Ar
     domainAllocSva: (device, space) => createSvaDomain(driver, driver.stateOf(device).unit, space),
 
     probeDevice(device) {
-      const { unit, maxPasids } = devices.probe(device, (each) => probeStream(each, device, warn))
+      const { unit, maxPasids } = devices.probe(device, (each) => probeStream(each, device, driver.warn))
       // ATS comes with an attach.
       enableFeatures(unit.machine.endpoint(device.requesterId).config, { pasid: maxPasids > 0, ats: false })
     },

@@ -23,7 +23,7 @@ const wordsOf = (index: number): bigint[] => {
 const capabilities = readCapabilities(identificationWords({ ...defaultProfile, outputBits: 48, stalls: 'optional', abortOnly: false }))
 const formats = createFormats()
 const STREAM: Extract<StreamCopy, { kind: 'stage 1' }> = {
-  kind: 'stage 1', contexts: 0n, leafBits: 0, max: 0, substream: 'first', stallsDisabled: false, vmid: 0, ats: false, shareability: 1,
+  kind: 'stage 1', contexts: 0n, leafBits: 0, max: 0, substream: 'first', stallsDisabled: false, vmid: 0, tag: '', ats: false, shareability: 1,
 }
 
 const known = new Map<string, string>()

@@ -53,6 +53,7 @@ describe('a stream table entry', () => {
     ['SSID 0 to terminate', stage1, terminating, 'q1=0x100000d4 SYNC'],
     ['stage 2 to another', ste(secondStage(5)), ste(secondStage(9, { S2TTB: 0x1_3300_0000n })),
       'q0=0x0 SYNC q2=0x44d359000000009 q3=0x133000000 SYNC q0=0xd SYNC'],
+    ['of an entry that is not valid nothing is used', ste({ ...secondStage(5), V: 0 }), bypass, 'q1=0x100000000000 q2=0x0 q3=0x0 SYNC q0=0x9 SYNC'],
     ['nothing to bypass', zero, bypass, 'q1=0x100000000000 SYNC q0=0x9 SYNC'],
     ['bypass to itself', bypass, bypass, ''],
   ])('%s', (_what, from, to, steps) => expect(spell(planStream(from, to, []))).toBe(steps))
@@ -109,6 +110,8 @@ describe('flushes', () => {
     const single = { ...capabilities, rangeInvalidation: false }
     expect(hex(flushPages({ stage: 1, id: 3 }, pages(0x20_0000n, 0x20_1fffn), 12, single))).toEqual(['0x3000000000012 0x200001', '0x3000000000012 0x201001'])
     expect(hex(flushPages({ stage: 1, id: 3 }, pages(0x20_0000n, 0x5f_ffffn, 0x20_0000n), 12, single))).toHaveLength(2)
+    expect(flushPages({ stage: 1, id: 3 }, pages(0n, 0x1f_ffffn), 12, single)).toHaveLength(512)
+    expect(hex(flushPages({ stage: 1, id: 3 }, pages(0n, 0x20_0fffn), 12, single))).toEqual(['0x3000000000011 0x0'])
     expect(hex(flushPages({ stage: 1, id: 3 }, pages(0n, 0x3fff_ffffn), 12, single))).toEqual(['0x3000000000011 0x0'])
   })
   test('of a device\'s own TLB', () => {
@@ -118,5 +121,9 @@ describe('flushes', () => {
     expect(hex([flushDevicePages(0x110, 5, 0x1_0000n, 0x1_ffffn), flushDevicePages(0x110, 0, 0x5000n, 0x5fffn)])).toEqual([
       '0x11000005840 0x10004', '0x11000000040 0x5000',
     ])
+    // 2^63 bytes are 2^51 pages, and the most that can be said; the size that says everything has no address.
+    expect(hex([flushDevicePages(0x110, 0, 0n, (1n << 63n) - 1n), flushDevicePages(0x110, 0, 1n << 63n, (1n << 64n) - 1n)]))
+      .toEqual(['0x11000000040 0x33', '0x11000000040 0x8000000000000033'])
+    expect(flushDevicePages(0x110, 5, 0x5000n, (1n << 64n) - 1n)).toEqual(flushDevice(0x110, 5))
   })
 })

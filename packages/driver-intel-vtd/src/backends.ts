@@ -1,33 +1,13 @@
 // The backends on which the suite checks this driver: kinds of hardware, each as a model.
 import type { IommuOps } from '@iommu/core'
-import { PhysicalMemory } from '@iommu/hardware'
-import type { Adversary, AdversaryOptions, EndpointCapabilities, TestMachine } from '@iommu/hardware'
+import { backendsOf, unitsOf } from '@iommu/hardware'
+import type { ModelBackend, TestMachine } from '@iommu/hardware'
 import { createCpuAddressSpace, firstStage } from '@iommu/page-table'
 import type { CpuAddressSpace, Format } from '@iommu/page-table'
 import { createIntelVtd } from './driver.js'
 import type { IntelVtd, VtdOptions } from './driver.js'
 import { createVtdAdversary, createVtdMachine, defaultProfile } from './model/index.js'
 import type { Profile, VtdMachine } from './model/index.js'
-
-/** What a backend is made of; the shape that @iommu/conformance takes. */
-export interface VtdBackend {
-  readonly name: string
-  readonly backend: string
-  readonly physicalBits: number
-  readonly deviceBits: number
-  readonly exempt: { readonly start: bigint; readonly end: bigint }
-  readonly incompatibleFormat?: string
-  createMachine(setup: {
-    readonly endpoints: ReadonlyMap<number, EndpointCapabilities>
-    readonly unit: number
-    readonly first?: TestMachine
-  }): TestMachine
-  createDriver(machines: readonly TestMachine[], setup: { readonly warn: (sentence: string) => void }): IommuOps
-  createAddressSpace(machine: TestMachine, name: string): CpuAddressSpace
-  createAdversary(machine: TestMachine, options?: AdversaryOptions): Adversary
-  readonly lure: bigint
-  idsInUse(ops: IommuOps): number
-}
 
 /** In every table here: present, readable, writable, for users, and at address 0. */
 const LURE = 0x67n
@@ -44,46 +24,32 @@ export const cpuTables = (addressBits: number): Format =>
 export const driverOver = (
   machines: readonly TestMachine[], warn: (sentence: string) => void, hostAddressBits: number, options: Partial<VtdOptions> = {},
 ): IntelVtd => {
-  const [machine, ...moreUnits] = machines
-  if (machine === undefined) throw new RangeError('a driver needs a machine')
+  const { machine, moreUnits } = unitsOf(machines)
   return createIntelVtd(machine, { hostAddressBits, moreUnits, warn, ...options })
 }
 
-/** `secondUnit`: what a second unit lacks, so that `incompatibleFormat` cannot be set behind it. */
-const backend = (
-  name: string, profile: Partial<Profile>, other: { readonly secondUnit?: Partial<Profile>; readonly incompatibleFormat?: string } = {},
-): VtdBackend => {
-  const whole: Profile = { ...defaultProfile, ...profile }
-  return {
-    name: 'driver-intel-vtd',
-    backend: name,
-    physicalBits: whole.hostAddressBits,
-    deviceBits: 39,
-    exempt: { start: 0xfee0_0000n, end: 0xfeef_ffffn },
-    ...(other.incompatibleFormat === undefined ? {} : { incompatibleFormat: other.incompatibleFormat }),
-    createMachine: ({ endpoints, unit, first }) => createVtdMachine({
-      profile: unit === 0 ? whole : { ...whole, ...other.secondUnit },
-      endpoints,
-      unit,
-      ...(first?.memory instanceof PhysicalMemory ? { memory: first.memory } : {}),
-    }),
-    createDriver: (machines, { warn }) => driverOver(machines, warn, whole.hostAddressBits),
-    createAddressSpace: ({ memory }, name) => createCpuAddressSpace(memory, name, cpuTables(whole.hostAddressBits)),
-    createAdversary(machine, options) {
-      if (!isVtdMachine(machine)) throw new RangeError('adversarial mode is over a VT-d machine')
-      // Linux relies on hardware to order the IOTLB before device TLBs; this driver waits, and needs no order at all.
-      return createVtdAdversary(machine, { queue: 'unordered', ...options })
-    },
-    lure: LURE,
-    idsInUse: (ops) => (isVtd(ops) ? ops.domainIdsInUse() : 0),
-  }
-}
+const backend = backendsOf<Profile, IommuOps, CpuAddressSpace>({
+  name: 'driver-intel-vtd',
+  exempt: { start: 0xfee0_0000n, end: 0xfeef_ffffn },
+  lure: LURE,
+  defaults: defaultProfile,
+  widths: ({ hostAddressBits }) => ({ physicalBits: hostAddressBits, deviceBits: 39 }),
+  createMachine: createVtdMachine,
+  createDriver: (machines, { warn }, { hostAddressBits }) => driverOver(machines, warn, hostAddressBits),
+  createAdversary(machine, options) {
+    if (!isVtdMachine(machine)) throw new RangeError('adversarial mode is over a VT-d machine')
+    // Linux relies on hardware to order the IOTLB before device TLBs; this driver waits, and needs no order at all.
+    return createVtdAdversary(machine, { queue: 'unordered', ...options })
+  },
+  createAddressSpace: ({ memory }, name, profile) => createCpuAddressSpace(memory, name, cpuTables(profile.hostAddressBits)),
+  idsInUse: (ops) => (isVtd(ops) ? ops.domainIdsInUse() : 0),
+})
 
 const FEWER_LEVELS = { secondUnit: { levels: [3, 4] }, incompatibleFormat: 'second-stage-5' } as const
 const LEGACY = { scalable: false, levels: [3, 4] } as const
 
 /** The first one is where mutants are judged that show everywhere. */
-export const backends: readonly VtdBackend[] = [
+export const backends: readonly ModelBackend<IommuOps, CpuAddressSpace>[] = [
   backend('scalable mode', {}, FEWER_LEVELS),
   backend('scalable mode, caching mode', { cachingMode: true }, FEWER_LEVELS),
   backend('scalable mode, walker does not snoop', { coherent: false }, FEWER_LEVELS),
@@ -99,4 +65,8 @@ export const backends: readonly VtdBackend[] = [
   backend('legacy mode, small pages, flushes by domain', { ...LEGACY, largePages: false, hugePages: false, pageSelective: false }),
   backend('legacy mode, no pass-through', { ...LEGACY, passThrough: false, hostAddressBits: 39 }),
   backend('legacy mode, no identity', { ...LEGACY, passThrough: false, largePages: false, hugePages: false }),
+  backend('scalable mode, 10-bit PASIDs, no device TLBs', {
+    pasidBits: 10, deviceTlb: false, snoopControl: false, rootPointerInvalidates: true, fiveLevelFirstStage: false, faultRecords: 1,
+  }, FEWER_LEVELS),
+  backend('legacy mode, 3 levels, 256 domain ids', { ...LEGACY, levels: [3], guestAddressBits: 39, hugePages: false, domainIdClass: 2 }),
 ]

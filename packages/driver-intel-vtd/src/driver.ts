@@ -1,7 +1,7 @@
 // The driver: IommuOps over one or more VT-d units. Short; domains, devices and units do the work.
 import type { IommuOps, ReservedRegion } from '@iommu/core'
-import { createDevices, refuseUnbuilt } from '@iommu/core/driver'
-import type { DriverFace, Warn } from '@iommu/core/driver'
+import { createFace, refuseUnbuilt } from '@iommu/core/driver'
+import type { DriverFace, DriverOptions } from '@iommu/core/driver'
 import { disableFeatures, enableFeatures } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
 import { probeLegacy } from './devices/legacy.js'
@@ -21,17 +21,11 @@ import { OFFSETS, readCapabilities } from './tables/index.js'
 import { takeOver } from './unit.js'
 import type { Unit } from './unit.js'
 
-export interface VtdOptions {
+export interface VtdOptions extends DriverOptions<Machine, Programming> {
   /** Scalable where every unit has it, if absent. */
   readonly mode?: 'legacy' | 'scalable'
   /** Width of physical addresses in bits, as the firmware's DMAR table says: no register does. */
   readonly hostAddressBits: number
-  /** Further units of the same machine; a device names its own by `unit`, counted from 0. */
-  readonly moreUnits?: readonly Machine[]
-  /** Told of what cannot be helped: a unit that does not answer while a device is blocked. */
-  readonly warn?: Warn
-  /** The pure half of the driver; variants replace a member of it. */
-  readonly programming?: Programming
 }
 
 /** The driver, and what its fault interrupt would read. */
@@ -63,11 +57,7 @@ export const createIntelVtd = (machine: Machine, options: VtdOptions): IntelVtd 
     scalable, hostAddressBits: options.hostAddressBits, programming: options.programming ?? programming,
   }))
   const manifest = declare(units)
-  const devices = createDevices<Unit, DeviceState>(units)
-  const warn: Warn = options.warn ?? (() => undefined)
-  const driver: Driver = {
-    owner: Symbol(manifest.name), pasids: manifest.maxPasids > 0, warn, stateOf: devices.stateOf,
-  }
+  const { devices, driver } = createFace<Unit, DeviceState>(units, manifest, options.warn)
   const blockedDomain = createBlockedDomain(driver)
 
   return {
@@ -96,7 +86,7 @@ export const createIntelVtd = (machine: Machine, options: VtdOptions): IntelVtd 
     domainAllocSva: (device, space) => createSvaDomain(driver, driver.stateOf(device).unit, space),
 
     probeDevice(device) {
-      devices.probe(device, (unit) => (unit.scalable ? probeScalable : probeLegacy)(unit, device, warn))
+      devices.probe(device, (unit) => (unit.scalable ? probeScalable : probeLegacy)(unit, device, driver.warn))
     },
     probeFinalize(device) {
       const { unit, maxPasids, ats } = driver.stateOf(device)

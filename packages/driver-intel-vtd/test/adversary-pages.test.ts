@@ -158,7 +158,7 @@ const cases: readonly Case[] = [
   },
   {
     does: 'map over nothing without a flush',
-    // Second-stage entries that were absent are kept in caching mode; first-stage ones never (reference 5).
+    // Second-stage entries that were absent are kept in caching mode; first-stage ones never (section 6.1).
     change: ({ domain }) => void domain.mapPages(NEXT, OTHER, PAGE, 1, RW), only: 'second-stage-4', breaks: [], breaksCaching: ['after'],
   },
   { does: 'link to a table that is filled', change: link(true), breaks: [] },

@@ -167,10 +167,17 @@ describe('faults in legacy mode', () => {
     ['context entry with a reserved bit', 'vtd.context', 0n, (word) => word | 0x10n, 0x0b],
     ['context entry with a reserved translation type', 'vtd.context', 0n, (word) => word | 0xcn, 0x03],
     ['context entry with more levels than there are', 'vtd.context', 1n, (word) => word | 3n, 0x03],
-    ['table to no memory', 'vtd.context', 0n, () => 0x2000_0001n, 0x07],
+    ['root table in no memory', 'vtd.context', 0n, () => 0x2000_0001n, 0x03],
     ['leaf absent', 'vtd.ss', 0n, () => 0n, 0x06, 0x05],
     ['leaf with an address beyond the host width', 'vtd.ss', 0n, (word) => word | (1n << 47n), 0x0c],
   ])
+  test('a table below the root in no memory', () => {
+    const { machine, driver } = made(legacy)
+    paging(driver, 'second-stage-4').attachDev(device, undefined)
+    const root = machine.walk(read(0x10_0000n)).steps.find(({ entry }) => entry === 'vtd.ss')?.address as bigint
+    poke(machine, root, () => 0x2000_0003n)
+    expect(code(machine, read(0x10_0000n))).toBe(0x07)
+  })
   test('read-only pages, addresses too wide, requests with PASID', () => {
     const { machine, driver } = made(legacy)
     paging(driver, 'second-stage-4').attachDev(device, undefined)

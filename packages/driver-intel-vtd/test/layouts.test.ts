@@ -2,11 +2,12 @@
 // and QEMU's masks (fixtures/README.md).
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { decode, encode } from '@iommu/bits'
-import type { Entry } from '@iommu/bits'
+import { confirmation, decode, encode } from '@iommu/bits'
+import type { Entry, Run } from '@iommu/bits'
+import * as formats from '@iommu/page-table'
 import * as tables from '../src/tables/index.js'
 
-const layouts = new Map((Object.values(tables) as unknown[])
+const layouts = new Map(([...Object.values(tables), ...Object.values(formats)] as unknown[])
   .filter((each): each is Entry => typeof each === 'object' && each !== null && 'fields' in each && 'bits' in each)
   .map((each) => [each.name, each]))
 
@@ -17,7 +18,9 @@ interface Worked {
   readonly fields: Readonly<Record<string, string>>
 }
 
-const worked = JSON.parse(readFileSync(new URL('./fixtures/worked.json', import.meta.url), 'utf8')) as readonly Worked[]
+const fixture = (name: string): unknown => JSON.parse(readFileSync(new URL(`./fixtures/${name}.json`, import.meta.url), 'utf8'))
+
+const worked = fixture('worked') as readonly Worked[]
 
 describe('worked examples', () => {
   test.each(worked.map((each) => [each.what, each] as const))('%s', (_what, { entry, words, fields }) => {
@@ -31,7 +34,48 @@ describe('worked examples', () => {
   test('cover every table entry and every descriptor of the queue', () => {
     const covered = new Set(worked.map(({ entry }) => entry))
     const registers = ['vtd.cap', 'vtd.ecap', 'vtd.gcmd', 'vtd.gsts', 'vtd.rtaddr', 'vtd.fsts', 'vtd.iqa', 'vtd.iqercd', 'vtd.qi.iec']
-    expect([...layouts.keys()].filter((name) => !covered.has(name) && !registers.includes(name))).toEqual([])
+    const pages = ['vtd.ss', 'vtd.fs']
+    expect([...layouts.keys()].filter((name) => name.startsWith('vtd.') && ![...covered, ...registers, ...pages].includes(name))).toEqual([])
+  })
+})
+
+interface Outside {
+  readonly entries: Readonly<Record<string, {
+    readonly words: number
+    readonly fields: Readonly<Record<string, {
+      readonly bits: readonly Run[]
+      readonly valueMask: string
+      readonly source: 'linux' | 'qemu' | 'both'
+      readonly alias?: readonly string[]
+    }>>
+  }>>
+  readonly vectors: readonly {
+    readonly id: string
+    readonly entry: string
+    readonly words: readonly string[]
+    readonly fields: Readonly<Record<string, string>>
+  }[]
+}
+
+const outside = fixture('fields') as Outside
+
+describe('fields by the masks of Linux and QEMU', () => {
+  test.each(Object.entries(outside.entries))('%s has every field where they say, and nobody is named who does not say so', (entry, { words, fields }) => {
+    const layout = layouts.get(entry) as Entry
+    expect(layout.bits).toBe(words * 64)
+    for (const [name, { bits, source }] of Object.entries(fields)) {
+      expect([name, layout.fields[name]?.runs]).toEqual([name, bits])
+      const said = confirmation(layout, name)
+      expect([name, said.includes('linux'), said.includes('qemu')]).toEqual([name, source !== 'qemu', source !== 'linux'])
+    }
+    expect(Object.keys(layout.fields).filter((name) => fields[name] === undefined && confirmation(layout, name).length > 0)).toEqual([])
+  })
+  test.each(outside.vectors.map((each) => [each.id, each] as const))('%s', (_id, { entry, words, fields }) => {
+    const values = decode(layouts.get(entry) as Entry, words.map(BigInt)) as Readonly<Record<string, number | bigint>>
+    for (const [name, value] of Object.entries(fields)) {
+      const mask = BigInt(outside.entries[entry]?.fields[name]?.valueMask ?? 0)
+      expect([name, BigInt(values[name] as number | bigint) & mask]).toEqual([name, BigInt(value)])
+    }
   })
 })
 

@@ -4,7 +4,7 @@ import { absent } from '../src/devices/state.js'
 import { identityState, pagingState } from '../src/domains/words.js'
 import { capabilityWords, defaultProfile } from '../src/model/index.js'
 import { programming } from '../src/programming/index.js'
-import { coveringMask, deviceTlb, flushDevicePages, flushPages } from '../src/programming/invalidate.js'
+import { coveringMask, deviceTlb, flushContext, flushDevicePages, flushPages, flushPasid, flushScalableContext } from '../src/programming/invalidate.js'
 import type { PlanStep } from '../src/programming/plan.js'
 import { readCapabilities } from '../src/tables/index.js'
 
@@ -93,6 +93,40 @@ describe('a context entry in legacy mode', () => {
   })
 })
 
+describe('flushes around a change', () => {
+  const FORGET_ENTRY = [0x110_0005_0031n, 0n]
+  const FORGET_ABSENT = [0x110_0000_0031n, 0n]
+  const buffered = { ...capabilities, writeBufferFlush: true }
+  const everything = { ...buffered, cachingMode: true }
+  const nothing = { removed: [], added: [], writeBuffer: false }
+  const FORGET_TLB = [0x110_001f_0003n, 0x7fff_ffff_ffff_f001n]
+  test('of a context entry: what goes is forgotten, what comes is pushed out, or forgotten as absent', () => {
+    const facts = { source: 0x110, oldDomainId: undefined, newDomainId: undefined, deviceTlbs: tlbs }
+    expect(flushContext(facts, buffered)).toEqual(nothing)
+    expect(flushContext({ ...facts, oldDomainId: 5 }, buffered)).toEqual({ ...nothing, removed: [[FORGET_ENTRY], [[0x5_00e2n, 0n]], [FORGET_TLB]] })
+    expect(flushContext({ ...facts, newDomainId: 5 }, capabilities)).toEqual(nothing)
+    expect(flushContext({ ...facts, newDomainId: 5 }, buffered)).toEqual({ ...nothing, writeBuffer: true })
+    expect(flushContext({ ...facts, newDomainId: 5 }, everything)).toEqual({ ...nothing, added: [[FORGET_ABSENT], [[0x5_00e2n, 0n]]] })
+    expect(flushContext(facts, everything)).toEqual(nothing)
+  })
+  test('of a PASID entry: the same, by its PASID', () => {
+    const facts = { pasid: 7, old: undefined, next: undefined, deviceTlbs: [] }
+    const tag = { domainId: 5, secondStage: false }
+    const forgotten = [[[0x7_0005_0017n, 0n]], [[0x7_0005_0026n, 0n]]]
+    expect(flushPasid(facts, buffered)).toEqual(nothing)
+    expect(flushPasid({ ...facts, old: tag }, buffered)).toEqual({ ...nothing, removed: [...forgotten, []] })
+    expect(flushPasid({ ...facts, next: tag }, buffered)).toEqual({ ...nothing, writeBuffer: true })
+    expect(flushPasid({ ...facts, next: tag }, everything)).toEqual({ ...nothing, added: forgotten })
+    expect(flushPasid(facts, everything)).toEqual(nothing)
+  })
+  test('of a context entry in scalable mode, which has no domain of its own', () => {
+    const removed = [[FORGET_ABSENT]]
+    expect(flushScalableContext(0x110, capabilities)).toEqual({ removed, added: [], writeBuffer: false })
+    expect(flushScalableContext(0x110, buffered)).toEqual({ removed, added: [], writeBuffer: true })
+    expect(flushScalableContext(0x110, everything)).toEqual({ removed, added: [[FORGET_ABSENT], [[0xe2n, 0n]]], writeBuffer: false })
+  })
+})
+
 describe('flushes of pages', () => {
   test('cover both ends with one aligned power of two', () => {
     expect([coveringMask(0x1000n, 0x1fffn, 18), coveringMask(0x1000n, 0x2fffn, 18), coveringMask(0x20_0000n, 0x3f_ffffn, 18)]).toEqual([0, 2, 9])
@@ -102,6 +136,8 @@ describe('flushes of pages', () => {
     expect(flushPages({ domainId: 5 }, 0x20_0000n, 0x3f_ffffn, true, capabilities)).toEqual([[0x500f2n, 0x200049n]])
     expect(flushPages({ domainId: 6, pasid: 0 }, 0x20_0000n, 0x3f_ffffn, false, capabilities)).toEqual([[0x60036n, 0x200009n]])
     expect(flushPages({ domainId: 5 }, 0n, 1n << 40n, true, capabilities)).toEqual([[0x500e2n, 0n]])
+    // A mask of 18 is the most that the unit takes.
+    expect(flushPages({ domainId: 5 }, 0n, (1n << 30n) - 1n, true, capabilities)).toEqual([[0x5_00f2n, 0x52n]])
     expect(flushPages({ domainId: 5 }, 0n, 0xfffn, true, { ...capabilities, pageSelective: false })).toEqual([[0x500e2n, 0n]])
   })
   test('tell a device TLB the size in the address', () => {
@@ -109,5 +145,6 @@ describe('flushes of pages', () => {
     expect(flushDevicePages(device, 0, 0x5000n, 0x5fffn)).toEqual([0x110001f0003n, 0x5000n])
     expect(flushDevicePages(device, 0, 0x1_0000n, 0x1_ffffn)).toEqual([0x110001f0003n, 0x17001n])
     expect(deviceTlb(device, 0)).toEqual([0x110001f0003n, 0x7fff_ffff_ffff_f001n])
+    expect(flushDevicePages(device, 0, 0n, (1n << 64n) - 1n)).toEqual(deviceTlb(device, 0))
   })
 })

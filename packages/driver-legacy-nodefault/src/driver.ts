@@ -1,7 +1,7 @@
 // The driver: IommuOps over any of the seven kinds of hardware. Short; planners, domains and tables do the work.
 import { IommuError } from '@iommu/core'
 import type { IommuOps } from '@iommu/core'
-import { createDevices, refuseUnbuilt } from '@iommu/core/driver'
+import { createFace, refuseUnbuilt } from '@iommu/core/driver'
 import type { DriverFace, Warn } from '@iommu/core/driver'
 import type { Machine } from '@iommu/hardware'
 import { probe } from './device.js'
@@ -44,8 +44,8 @@ export const createLegacyDriver = (
 ): LegacyDriver => {
   const { manifest } = planner
   const unit = takeOver(machine, planner, storageOf, warn)
-  const devices = createDevices<Unit, DeviceState>([unit])
-  const driver: Driver = { owner: Symbol(manifest.name), pasids: false, warn, unit, stateOf: devices.stateOf }
+  const { devices, driver: face } = createFace<Unit, DeviceState>([unit], manifest, warn)
+  const driver: Driver = { ...face, unit }
   const blockedDomain = manifest.blocked.rid ? createBlockedDomain(driver) : undefined
 
   return {

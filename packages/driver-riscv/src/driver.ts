@@ -1,7 +1,7 @@
 // The driver: IommuOps over one or more RISC-V IOMMUs. Short; domains, devices and units do the work.
 import type { IommuOps } from '@iommu/core'
-import { createDevices, refuseUnbuilt } from '@iommu/core/driver'
-import type { DriverFace, Warn } from '@iommu/core/driver'
+import { createFace, refuseUnbuilt } from '@iommu/core/driver'
+import type { DriverFace, DriverOptions } from '@iommu/core/driver'
 import { disableFeatures, enableFeatures } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
 import { probePlain } from './devices/plain.js'
@@ -20,14 +20,7 @@ import type { Programming } from './programming/index.js'
 import { takeOver } from './unit.js'
 import type { Unit } from './unit.js'
 
-export interface RiscvOptions {
-  /** Further units of the same machine; a device names its own by `unit`, counted from 0. */
-  readonly moreUnits?: readonly Machine[]
-  /** Told of what cannot be helped: a unit that does not answer while a device is blocked. */
-  readonly warn?: Warn
-  /** The pure half of the driver; variants replace a member of it. */
-  readonly programming?: Programming
-}
+export type RiscvOptions = DriverOptions<Machine, Programming>
 
 /** The driver, and what its fault interrupt would read. */
 export interface Riscv extends IommuOps {
@@ -48,11 +41,7 @@ export const createRiscv = (machine: Machine, options: RiscvOptions = {}): Riscv
   const machines = [machine, ...(options.moreUnits ?? [])]
   const units: Unit[] = machines.map((each, index) => takeOver(each, index, options.programming ?? programming))
   const manifest = declare(units)
-  const devices = createDevices<Unit, DeviceState>(units)
-  const warn: Warn = options.warn ?? (() => undefined)
-  const driver: Driver = {
-    owner: Symbol(manifest.name), pasids: manifest.maxPasids > 0, warn, stateOf: devices.stateOf,
-  }
+  const { devices, driver } = createFace<Unit, DeviceState>(units, manifest, options.warn)
   const blockedDomain = createBlockedDomain(driver)
 
   return {
@@ -82,7 +71,7 @@ export const createRiscv = (machine: Machine, options: RiscvOptions = {}): Riscv
     probeDevice(device) {
       devices.probe(device, (unit) => {
         const { pasidWidth = 0 } = unit.machine.endpoint(device.requesterId).config.capabilities
-        return unit.pasids && pasidWidth > 0 ? probeProcesses(unit, device, pasidWidth, warn) : probePlain(unit, device, warn)
+        return unit.pasids && pasidWidth > 0 ? probeProcesses(unit, device, pasidWidth, driver.warn) : probePlain(unit, device, driver.warn)
       })
     },
     probeFinalize(device) {

@@ -162,3 +162,11 @@ test('the base format has contexts of half the size, and no bits beyond', () => 
   encode(baseDeviceContext, { V: 1 }).forEach((word, index) => machine.memory.store64(at + BigInt(index * 8), word))
   expect(answer(machine)).toBe('0x200000')
 })
+
+test('a process directory of mode Bare lets every PASID through', () => {
+  const bare: Values = { V: 1, PDTV: 1, FSC_MODE: 0 }
+  expect(answer(made(bare), { pasid: 5 })).toBe('0x200000')
+  expect(answer(made(bare), { pasid: 0xf_ffff })).toBe('0x200000')
+  expect(answer(made(bare))).toBe('0x200000')
+  expect(answer(made({ V: 1 }), { pasid: 5 })).toBe(260)
+})

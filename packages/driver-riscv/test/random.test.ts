@@ -1,33 +1,17 @@
 // Random walks over the whole API, drawn by fast-check, on every kind of hardware; and broken drivers that walks find.
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
-import { checkWalks, runWalks } from '@iommu/conformance/random'
+import { describe, test } from 'vitest'
+import { walks } from '@iommu/conformance/random'
 import { backends } from '../src/backends.js'
 import { variants } from '../src/variants/index.js'
 
-const WALKS = 60
-/** Another seed makes other walks; one that fails names the seed and the shortest walk. */
-const seed = Number(process.env['IOMMU_SEED'] ?? 1)
-
-describe('walks', () => {
-  test.each(backends.map((backend) => [backend.backend, backend] as const))('%s', (_name, backend) => {
-    checkWalks(fc, backend, { walks: WALKS, seed })
-  })
-})
-
-/** What shows at rest; what shows for a moment only is for statements that look at every step. */
-const found = [
-  'no-context-flush', 'no-device-context-flush', 'wrong-identifier-flushed', 'pages-of-next-identifier', 'first-page-only',
-  'stride-of-large-pages',
-]
-
-describe('walks find', () => {
-  test.each(found)('%s', (id) => {
-    const variant = variants.find((each) => each.id === id)
-    const backend = backends.find((each) => variant?.on.includes(each.backend) === true)
-    if (variant === undefined || backend === undefined) throw new Error(`there is no variant ${id}`)
-    const { misstep } = runWalks({ ...backend, createDriver: variant.createDriver }, { seed: 1, walks: 60 })
-    expect(misstep?.commands.length).toBeGreaterThan(0)
-    expect(misstep?.commands.length).toBeLessThan(10)
-  })
+walks({ describe, test }, fc, {
+  backends,
+  variants,
+  seed: Number(process.env['IOMMU_SEED'] ?? 1),
+  finds: [
+    'no-context-flush', 'no-device-context-flush', 'wrong-identifier-flushed', 'pages-of-next-identifier', 'first-page-only',
+    'stride-of-large-pages',
+  ],
+  findsBy: { ats: ['device-tlb-not-told', 'device-tlb-keeps-old-domain'], failures: ['strange-code'], units: ['second-unit-not-flushed'] },
 })

@@ -81,6 +81,25 @@ describe('a process context', () => {
   })
 })
 
+describe('what hardware uses', () => {
+  // Word 1 is iohgatp: PPN 43:0, GSCID 59:44, MODE 63:60; word 2 has PSCID 31:12; word 3 fsc: PPN 43:0, MODE 63:60.
+  const [root, id] = [(1n << 44n) - 1n, 0xffff_f000n]
+  test('of a device context: of a bare stage its mode alone, and with process contexts no identifier', () => {
+    expect(usedOfDevice([0n, 0n, 0n, 0n])).toEqual([1n, 0n, 0n, 0n])
+    const [, bare, noId, noRoot] = usedOfDevice([1n, 0n, 0n, 0n]) as [bigint, bigint, bigint, bigint]
+    expect([bare, noId & id, noRoot]).toEqual([0xfn << 60n, 0n, 0xfn << 60n])
+    expect(usedOfDevice([1n, 8n << 60n, 0n, 0n])[1]).toBe((1n << 64n) - 1n)
+    const [, , tagged, rooted] = usedOfDevice([1n, 0n, 0n, 8n << 60n]) as [bigint, bigint, bigint, bigint]
+    expect([tagged & id, rooted]).toEqual([id, (0xfn << 60n) | root])
+    const [, , shared, directory] = usedOfDevice([0x21n, 0n, 0n, 1n << 60n]) as [bigint, bigint, bigint, bigint]
+    expect([shared & id, directory]).toEqual([0n, (0xfn << 60n) | root])
+  })
+  test('of a process context: V, ENS and SUM, and of a stage that is not bare everything', () => {
+    expect([usedOfProcess([0n, 0n]), usedOfProcess([1n, 0n])]).toEqual([[1n, 0n], [7n, 0xfn << 60n]])
+    expect(usedOfProcess([1n, 8n << 60n])).toEqual([7n | id, (0xfn << 60n) | root])
+  })
+})
+
 describe('every pair', () => {
   const kinds: readonly (readonly [string, Used, readonly PointState[]])[] = [
     ['device contexts', usedOfDevice, [invalid(4), identityState(device), ...[table, other, stage].map((each) => pagingState(device, each))]],

@@ -27,7 +27,7 @@ const layoutsOf = async (names: ReadonlySet<string>): Promise<Map<string, Entry>
 }
 
 /** All entries that a probe came by at any time. */
-const placesOf = async ({ exposures }: Reel): Promise<(address: bigint) => Place | undefined> => {
+const placesOf = async ({ exposures }: Pick<Reel, 'exposures'>): Promise<(address: bigint) => Place | undefined> => {
   const steps = exposures.flatMap(({ paths }) => paths.flat())
   const layouts = await layoutsOf(new Set(steps.map(({ entry }) => entry)))
   const places = new Map<bigint, Place>()
@@ -95,12 +95,14 @@ const developStore = (event: StoreEvent, place: Place | undefined, then: MemoryT
   }
 }
 
-/** Frames of a reel. `memory` is as the reel left it. */
-export const develop = async (reel: Reel, memory: Memory): Promise<Frame[]> => {
+const storesOf = ({ exposures }: Pick<Reel, 'exposures'>): StoreEvent[] => exposures.flatMap(({ event }) => (event.kind === 'store' ? [event] : []))
+
+/** Frames of a reel. `memory` is as the reel left it and the stores behind it, if there were any. */
+export const develop = async (reel: Pick<Reel, 'exposures' | 'before' | 'after'>, memory: Memory, behind: readonly StoreEvent[] = []): Promise<Frame[]> => {
   const { exposures, before, after } = reel
   const placeOf = await placesOf(reel)
   const isHandOver = handOver(exposures, placeOf)
-  const then = playBack(memory, exposures.flatMap(({ event }) => (event.kind === 'store' ? [event] : [])))
+  const then = playBack(memory, [...storesOf(reel), ...behind])
   const frames: Frame[] = []
   for (const [index, { event, outcomes, paths, ends, stale }] of exposures.entries()) {
     const seen = {

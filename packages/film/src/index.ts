@@ -1,5 +1,8 @@
 // Films of domain changes: every store and command, and what each DMA could meet after it. Runs in a page too.
 export type { Film, FilmedPoint, FilmedProbe, FilmedStore, FilmFinding, Frame, FrameKind, Meeting, Met, PathStep } from './film.js'
+export { filmCase } from './case-film.js'
+export type { Act, CaseFilm, CaseSubject, Scenes } from './case-film.js'
+export { renderScenes } from './case-text.js'
 export { createStage, play } from './play.js'
 export type { PlayOptions, Stage } from './play.js'
 export { effort, frameText, KIND, meetingText, metText, movingProbes, pointText, probeText, renderFilm, verdictLines } from './text.js'

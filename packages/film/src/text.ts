@@ -28,7 +28,7 @@ export const metText = (answers: readonly Met[], paint: FilmPaint = plain): stri
 export const probeText = ({ access, iova, ...point }: FilmedProbe): string => `${access} of ${iova} by ${pointText(point)}`
 
 /** Probes whose answers before and after differ, or that meet anything else in between. */
-export const movingProbes = ({ frames, probes }: Film): number[] =>
+export const movingProbes = ({ frames, probes }: Pick<Film, 'frames' | 'probes'>): number[] =>
   probes.flatMap((_, index) => (frames.some(({ dma }) => dma[index]?.some(({ is }) => is !== 'both') === true) ? [index] : []))
 
 /** What a step is called, in a few letters. */
@@ -49,6 +49,8 @@ export const frameText = ({ kind, text, command, store, changed }: Frame, paint:
       const head = `${paint('name', name)} at ${paint('address', address)}, ${store.after.length === 2 ? `words ${at} and ${at + 1}` : `word ${at}`} = ${store.after.join(' ')}`
       return [head, ...changed.map(({ name: field, before, after, meaning }) => `  ${field}  ${meaning?.[0] ?? before} -> ${meaning?.[1] ?? after}`)]
     }
+    case 'allocate': return [`${text.replace(/^allocate /, '')} is taken`]
+    case 'free': return [`${text.replace(/^free /, '')} is given back`]
     default: return [text.replace(new RegExp(`^${kind} `), '')]
   }
 }
@@ -76,18 +78,9 @@ export const effort = ({ frames }: Film): string => {
   return `${counted(of('store'), 'store')}, ${counted(of('command'), 'command')}${of('register') === 0 ? '' : `, ${counted(of('register'), 'register write')}`}`
 }
 
-/** Lines of at most any width; who prints them wraps. */
-export const renderFilm = (whole: Film, paint: FilmPaint = plain): string[] => {
-  const { backend, driver, frames, from, point, probes, to } = whole
-  const moving = movingProbes(whole)
-  const lines = [
-    `${driver}, ${backend}: ${pointText(point)} from ${paint('name', from)} to ${paint('name', to)}`,
-    ...moving.map((index) => {
-      const probe = probes[index] as FilmedProbe
-      return `  DMA ${moving.indexOf(index) + 1}  ${probeText(probe)}: ${meetingText(probe.before)} -> ${meetingText(probe.after)}`
-    }),
-    '',
-  ]
+/** Steps, and what each of the probes may meet wherever that changes. */
+export const framesText = (frames: readonly Frame[], moving: readonly number[], paint: FilmPaint = plain): string[] => {
+  const lines: string[] = []
   let last = ''
   let step = 0
   for (const frame of frames) {
@@ -102,5 +95,21 @@ export const renderFilm = (whole: Film, paint: FilmPaint = plain): string[] => {
     if (seen !== last && seen !== '') lines.push(paint('note', `            -> ${seen}`))
     last = seen
   }
+  return lines
+}
+
+/** Lines of at most any width; who prints them wraps. */
+export const renderFilm = (whole: Film, paint: FilmPaint = plain): string[] => {
+  const { backend, driver, frames, from, point, probes, to } = whole
+  const moving = movingProbes(whole)
+  const lines = [
+    `${driver}, ${backend}: ${pointText(point)} from ${paint('name', from)} to ${paint('name', to)}`,
+    ...moving.map((index) => {
+      const probe = probes[index] as FilmedProbe
+      return `  DMA ${moving.indexOf(index) + 1}  ${probeText(probe)}: ${meetingText(probe.before)} -> ${meetingText(probe.after)}`
+    }),
+    '',
+  ]
+  lines.push(...framesText(frames, moving, paint))
   return [...lines, '', ...(whole.refused === undefined ? [effort(whole)] : []), ...verdictLines(whole, paint)]
 }

@@ -16,24 +16,36 @@ export interface EntryCache<Tag, Copy> {
   [Symbol.iterator](): IterableIterator<[number, Kept<Tag, Copy>]>
 }
 
-export const createEntryCache = <Tag, Copy>(): EntryCache<Tag, Copy> => {
-  const kept = new Map<number, Kept<Tag, Copy>>()
-  return {
-    get: (key) => kept.get(key),
-    keep: (key, tag, copy) => void kept.set(key, { tag, copy }),
-    drop(matches) {
-      let dropped = 0
-      for (const [key, { tag }] of kept) {
-        if (!matches(tag, key)) continue
-        kept.delete(key)
-        dropped++
-      }
-      return dropped
-    },
-    get size() { return kept.size },
-    [Symbol.iterator]: () => kept.entries(),
+// Classes, since objects whose literals have getters are dictionaries to V8 from the second one on: each use looks the name up.
+class Entries<Tag, Copy> implements EntryCache<Tag, Copy> {
+  private readonly kept = new Map<number, Kept<Tag, Copy>>()
+
+  get size(): number { return this.kept.size }
+
+  get(key: number): Kept<Tag, Copy> | undefined {
+    return this.kept.get(key)
+  }
+
+  keep(key: number, tag: Tag, copy: Copy): void {
+    this.kept.set(key, { tag, copy })
+  }
+
+  drop(matches: (tag: Tag, key: number) => boolean): number {
+    let dropped = 0
+    for (const [key, { tag }] of this.kept) {
+      if (!matches(tag, key)) continue
+      this.kept.delete(key)
+      dropped++
+    }
+    return dropped
+  }
+
+  [Symbol.iterator](): IterableIterator<[number, Kept<Tag, Copy>]> {
+    return this.kept.entries()
   }
 }
+
+export const createEntryCache = <Tag, Copy>(): EntryCache<Tag, Copy> => new Entries()
 
 /**
  * A translation cache: pages of several sizes under a numeric tag (a domain id, or a domain id and a PASID).
@@ -66,15 +78,21 @@ const whole = (low: number, high: number): number => (low >>> 0) + high * 0x1_00
  * lower and upper half of the page, and of the tag. (Literals: constants of a bundled module are variables to V8.)
  */
 class PagesOfSize<T> {
-  /** Frames that a page covers. */
-  readonly span: number
+  /** log2 of the frames that a page covers. */
+  readonly shift: number
+  private readonly span: number
   size = 0
   private keys = new Int32Array(0)
   private translations: (T | undefined)[] = []
   private mask = -1
 
-  constructor(span: number) {
-    this.span = span
+  constructor(shift: number) {
+    this.shift = shift
+    this.span = 2 ** shift
+  }
+
+  pageOf(frame: number): number {
+    return Math.floor(frame / this.span)
   }
 
   get(tag: number, page: number): T | undefined {
@@ -123,9 +141,9 @@ class PagesOfSize<T> {
 
   /** The pages under these tags that touch the frames, both inclusive, as tag and page in turn. */
   under(tags: ReadonlySet<number>, first: number, last: number): number[] {
-    const { keys, span } = this
-    const from = Math.floor(first / span)
-    const to = Math.floor(last / span)
+    const { keys } = this
+    const from = this.pageOf(first)
+    const to = this.pageOf(last)
     const found: number[] = []
     // A narrow range is asked page by page, so that it costs nothing how much lies outside of it.
     if ((to - from + 1) * tags.size <= this.size) {
@@ -151,8 +169,8 @@ class PagesOfSize<T> {
     const tagHigh = upper(tag)
     for (let slot = hash(tagLow, pageLow) & mask; ; slot = (slot + 1) & mask) {
       const at = slot << 2
-      if (keys[at] === pageLow && keys[at + 2] === tagLow && keys[at + 1] === pageHigh && keys[at + 3] === tagHigh) return slot
-      if (keys[at + 3] === -1) return -1
+      if (keys[at] === pageLow && keys[at | 2] === tagLow && keys[at | 1] === pageHigh && keys[at | 3] === tagHigh) return slot
+      if (keys[at | 3] === -1) return -1
     }
   }
 
@@ -176,22 +194,50 @@ const hash = (tag: number, page: number): number => {
   return mixed >>> 12
 }
 
-/**
- * An empty translation cache: a table for each size of page that is kept, each of which a lookup asks. Where kept pages of
- * several sizes overlap, the size that was kept first is found first.
- */
-export const createTranslationCache = <T>(): TranslationCache<T> => {
-  /** In the order in which the sizes came. */
-  const sizes: PagesOfSize<T>[] = []
-  const perTag = new Map<number, number>()
-  const total = (): number => sizes.reduce((sum, { size }) => sum + size, 0)
+/** A table for each size of page that is kept, each of which a lookup asks, in the order in which the sizes came. */
+class Pages<T> implements TranslationCache<T> {
+  private sizes: PagesOfSize<T>[] = []
+  private readonly perTag = new Map<number, number>()
 
-  /** Drops, under the tags that match, the pages that touch the frames; how many those were. */
-  const drop = (matches: (tag: number) => boolean, first: number, last: number): number => {
+  get size(): number {
+    return this.sizes.reduce((sum, { size }) => sum + size, 0)
+  }
+
+  holds(tag: number): boolean {
+    return this.perTag.has(tag)
+  }
+
+  lookup(tag: number, frame: number): T | undefined {
+    const { sizes } = this
+    // By index: an iterator takes a fifth of a lookup.
+    let at = 0
+    while (at < sizes.length) {
+      const each = sizes[at++] as PagesOfSize<T>
+      // Two calls: one number that may be an integer or a double would be a double to V8, and take half as long again.
+      const found = each.shift === 0 ? each.get(tag, frame) : each.get(tag, each.pageOf(frame))
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  keep(tag: number, frame: number, pageShift: number, translation: T): void {
+    const shift = pageShift - 12
+    let pages = this.sizes.find((each) => each.shift === shift)
+    if (pages === undefined) this.sizes.push(pages = new PagesOfSize(shift))
+    const isNew = shift === 0 ? pages.put(tag, frame, translation) : pages.put(tag, pages.pageOf(frame), translation)
+    if (isNew) this.perTag.set(tag, (this.perTag.get(tag) ?? 0) + 1)
+  }
+
+  dropTags(matches: (tag: number) => boolean): number {
+    return this.dropRange(matches, 0, Infinity)
+  }
+
+  dropRange(matches: (tag: number) => boolean, first: number, last: number): number {
+    const { perTag } = this
     const hit = new Set([...perTag.keys()].filter(matches))
     if (hit.size === 0) return 0
     let dropped = 0
-    for (const each of sizes) {
+    for (const each of this.sizes) {
       const found = each.under(hit, first, last)
       for (let at = 0; at < found.length; at += 2) {
         const tag = found[at] as number
@@ -202,33 +248,10 @@ export const createTranslationCache = <T>(): TranslationCache<T> => {
         else perTag.set(tag, left)
       }
     }
-    sizes.splice(0, sizes.length, ...sizes.filter(({ size }) => size > 0))
+    this.sizes = this.sizes.filter(({ size }) => size > 0)
     return dropped
   }
-
-  return {
-    lookup(tag, frame) {
-      // By index: an iterator takes a fifth of a lookup.
-      let at = 0
-      while (at < sizes.length) {
-        const each = sizes[at++] as PagesOfSize<T>
-        const { span } = each
-        // Two calls: one number that may be an integer or a double would be a double to V8, and take half as long again.
-        const found = span === 1 ? each.get(tag, frame) : each.get(tag, Math.floor(frame / span))
-        if (found !== undefined) return found
-      }
-      return undefined
-    },
-    keep(tag, frame, pageShift, translation) {
-      const span = 2 ** (pageShift - 12)
-      let pages = sizes.find((each) => each.span === span)
-      if (pages === undefined) sizes.push(pages = new PagesOfSize(span))
-      const isNew = span === 1 ? pages.put(tag, frame, translation) : pages.put(tag, Math.floor(frame / span), translation)
-      if (isNew) perTag.set(tag, (perTag.get(tag) ?? 0) + 1)
-    },
-    dropTags: (matches) => drop(matches, 0, Infinity),
-    dropRange: drop,
-    holds: (tag) => perTag.has(tag),
-    get size() { return total() },
-  }
 }
+
+/** An empty translation cache. Where kept pages of several sizes overlap, the size that was kept first is found first. */
+export const createTranslationCache = <T>(): TranslationCache<T> => new Pages()

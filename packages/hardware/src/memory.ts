@@ -46,6 +46,8 @@ export interface Memory {
 
   /** All stores, as `loadPair` sees them; absent where memory is not one array. */
   readonly flat?: FlatWords | undefined
+  /** The same, to be written too; absent while somebody observes stores. */
+  readonly unobserved?: FlatWords | undefined
   readonly pages: PageAllocator
 }
 

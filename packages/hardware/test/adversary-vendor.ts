@@ -61,6 +61,8 @@ export interface Made {
   readonly adversary: Adversary
   /** Where the entry is: a register that says so. */
   place: bigint
+  /** How often hardware was asked what a request may meet. */
+  readonly tries: number
   command(name: string, domain?: number, leavesOnly?: boolean): void
   /** Everything that the probe may meet, sorted. */
   met(sight?: 'flight' | 'next' | 'memory'): string[]
@@ -70,12 +72,13 @@ export interface Made {
 export const make = ({ shape = {}, keepsAbsent = false, options = {}, coherent = true }: Rules = {}): Made => {
   const whole: Shape = { bytes: 32, atomBytes: 8, order: 'present-first', ...shape }
   const memory = new PhysicalMemory({ bytes: 0x10_0000n, tables: { start: 0x8_0000n, end: 0x10_0000n }, coherent })
-  const made = { place: ENTRY }
+  const made = { place: ENTRY, tries: 0 }
   memory.store64(ROOT, LEAVES | 1n)
   memory.store64(LEAVES, PAGE | 1n)
   memory.writeBack(ROOT, 0x2000)
   const vendor: Vendor<bigint, bigint> = {
     translate(request, look) {
+      made.tries++
       const entry = look.entry({ key: 'entry', place: made.place, fetch: (read, place) => readEntry(read, place, whole, keepsAbsent) })
       if (entry === undefined) return { result: 'blocked' }
       const page = look.translation({
@@ -97,6 +100,7 @@ export const make = ({ shape = {}, keepsAbsent = false, options = {}, coherent =
         permissions: { read: true, write: true }, pageSize: 4096n,
       }
     },
+    settings: () => [made.place],
     command: (event) => (event.kind === 'command' ? commands[event.name]?.(Number(event.words[0]), event.words[1] === 1n) : undefined),
     ordered: (earlier, later) => earlier.kind === 'pages' && later.kind === 'entry',
     hasDeviceTlb: () => false,

@@ -227,3 +227,27 @@ test('what has not changed is not worked out again', () => {
   expect(cost.memoHits).toBeGreaterThan(memoHits)
   expect([cost.memoMisses, cost.copies]).toEqual([memoMisses, copies])
 })
+
+describe('a request is tried again only where something that it asks for has changed', () => {
+  /** How often it is tried in a look after a change. */
+  const triesAfter = (change: (made: ReturnType<typeof make>) => void): number => {
+    const made = make()
+    write(made, 1)
+    made.command('wait')
+    const before = made.tries
+    change(made)
+    made.command('wait')
+    return made.tries - before
+  }
+  test('nothing has: not at all', () => expect(triesAfter(() => undefined)).toBe(0))
+  test('a word that no entry and no walk rests on: not at all', () => expect(triesAfter(({ memory }) => memory.store64(0x7000n, 1n))).toBe(0))
+  test('the entry, a page, the register that says where the entry is: again', () => {
+    expect(triesAfter((made) => write(made, 2))).toBeGreaterThan(0)
+    expect(triesAfter(({ memory }) => memory.store64(LEAVES, OTHER | 1n))).toBeGreaterThan(0)
+    expect(triesAfter((made) => { made.place = 0x5000n })).toBeGreaterThan(0)
+  })
+  test('a command that leaves less behind: again', () => expect(triesAfter((made) => {
+    made.memory.store64(LEAVES, OTHER | 1n)
+    made.command('pages', 1)
+  })).toBeGreaterThan(triesAfter(({ memory }) => memory.store64(LEAVES, OTHER | 1n))))
+})

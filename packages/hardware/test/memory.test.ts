@@ -11,6 +11,7 @@ describe('addresses', () => {
     fc.assert(fc.property(fc.bigInt(0n, (1n << 64n) - 1n), (value) => {
       addresses.split(value)
       expect(addresses.join(addresses.low, addresses.high)).toBe(value)
+      expect([addresses.lowOf(value), addresses.highOf(value)]).toEqual([addresses.low, addresses.high])
       expect(frameAddress(frameOf(value))).toBe(value & ~0xfffn)
     }))
   })
@@ -48,6 +49,16 @@ describe('stores', () => {
     ])
     expect(m.events.listeners).toBeNull()
   })
+})
+
+test('words may be written past observers only while there are none, and in one array', () => {
+  const flat = new PhysicalMemory({ bytes: 0x10_0000n, flat: true })
+  expect(flat.unobserved).toBe(flat.flat)
+  const stop = flat.events.observe(() => {})
+  expect(flat.unobserved).toBeUndefined()
+  stop()
+  expect(flat.unobserved).toBe(flat.flat)
+  expect(memory().unobserved).toBeUndefined()
 })
 
 describe('pairs', () => {
@@ -120,6 +131,15 @@ describe('table pages', () => {
     m.pages.failAt(2)
     expect([m.pages.allocate(), m.pages.allocate(), m.pages.allocate(), m.pages.allocate(), m.pages.allocate()])
       .toEqual([0, undefined, 1, 2, undefined])
+  })
+  test('are known to be handed out or not, also where they are many', () => {
+    const m = new PhysicalMemory({ bytes: 0x4000_0000n, tables: { start: 0x10_0000n, end: 0x3000_0000n } })
+    const frames = Array.from({ length: 5000 }, () => m.pages.allocate() as number)
+    expect(frames.every((frame) => m.pages.isLive(frame))).toBe(true)
+    for (const frame of frames.filter((_, at) => at % 3 === 0)) m.pages.free(frame)
+    expect(frames.every((frame, at) => m.pages.isLive(frame) === (at % 3 !== 0))).toBe(true)
+    expect(m.pages.live).toBe(frames.filter((_, at) => at % 3 !== 0).length)
+    expect([0, 0xff, 0x100 + 5000, 2 ** 30].map((frame) => m.pages.isLive(frame))).toEqual([false, false, false, false])
   })
   test('given back twice are a fault of the driver', () => {
     const m = memory()

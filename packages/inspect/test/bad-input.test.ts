@@ -1,14 +1,8 @@
 // Captures that are not as they must be: an answer, or one sentence that names the place. Never a hang.
 import { describe, expect, test } from 'vitest'
 import { decode, encode } from '@iommu/bits'
-import {
-  contextEntry,
-  pasidDirectoryEntry,
-  pasidEntry,
-  rootTableAddress,
-  scalableContextEntry,
-  scalableRootEntry,
-} from '@iommu/driver-intel-vtd/tables'
+import { rootTableAddress } from '@iommu/driver-intel-vtd/registers'
+import { contextEntry, pasidDirectoryEntry, pasidEntry, scalableContextEntry, scalableRootEntry } from '@iommu/driver-intel-vtd/tables'
 import { secondStageEntry } from '@iommu/page-table'
 import { inspect, InputError, readCapture, walkCapture } from '../src/index.js'
 import type { CaptureFiles } from '../src/index.js'

@@ -1,6 +1,6 @@
 // AMD-Vi's event lines, of every kind that kernels print.
 import { encode } from '@iommu/bits'
-import { events, ioPageFaultEvent } from '@iommu/driver-amd-vi/tables'
+import { events, ioPageFaultEvent } from '@iommu/driver-amd-vi/queues'
 import { describe, expect, test } from 'vitest'
 import { explain, explainLog } from '../src/index.js'
 import type { Explained } from '../src/index.js'

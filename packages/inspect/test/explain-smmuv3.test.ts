@@ -1,6 +1,6 @@
 // SMMUv3's events, which kernels print over several lines.
 import { encode } from '@iommu/bits'
-import { events, permissionEvent, streamFetchEvent } from '@iommu/driver-arm-smmuv3/tables'
+import { events, permissionEvent, streamFetchEvent } from '@iommu/driver-arm-smmuv3/queues'
 import { describe, expect, test } from 'vitest'
 import { explain, explainLog } from '../src/index.js'
 import type { Explained, Explanation } from '../src/index.js'

@@ -1,9 +1,9 @@
 // Input that nobody writes by accident: logs of a megabyte without a line end, tables that lead to themselves.
 import { encode } from '@iommu/bits'
-import { control, deviceTableBase, deviceTableEntry, gcr3Entry } from '@iommu/driver-amd-vi/tables'
-import {
-  contextDescriptor, control0, levelOneContext, levelOneStream, streamEntry, streamTableBase, streamTableConfig,
-} from '@iommu/driver-arm-smmuv3/tables'
+import { control, deviceTableBase } from '@iommu/driver-amd-vi/registers'
+import { deviceTableEntry, gcr3Entry } from '@iommu/driver-amd-vi/tables'
+import { control0, streamTableBase, streamTableConfig } from '@iommu/driver-arm-smmuv3/registers'
+import { contextDescriptor, levelOneContext, levelOneStream, streamEntry } from '@iommu/driver-arm-smmuv3/tables'
 import { describe, expect, test } from 'vitest'
 import { explainLog, inspect, InputError, readCapture, reproduce, walkCapture } from '../src/index.js'
 import type { CaptureFiles } from '../src/index.js'

@@ -1,7 +1,8 @@
 // The RISC-V IOMMU: words of the specification's reference model, and what that model made of them.
 import { readFileSync } from 'node:fs'
 import { encode } from '@iommu/bits'
-import { capability, faultCauses } from '@iommu/driver-riscv/tables'
+import { faultCauses } from '@iommu/driver-riscv/queues'
+import { capability } from '@iommu/driver-riscv/registers'
 import { describe, expect, test } from 'vitest'
 import { decodeEntry, explain, findEntry, inspect, InputError, planChange, readCapture, readWords, reproduce, walkCapture } from '../src/index.js'
 import type { Capture, Decoded } from '../src/index.js'

@@ -13,7 +13,10 @@ const pick = (names: readonly string[]): Record<string, string> => {
   return Object.fromEntries(names.map((name) => [`@iommu/${name}`, all[`@iommu/${name}`] as string]))
 }
 
-const ENTRIES = { '.': 'index', './tables': 'tables/index', './model': 'model/index', './backends': 'backends', './variants': 'variants/index' } as const
+const ENTRIES = {
+  '.': 'index', './tables': 'tables/in-memory', './queues': 'tables/in-queues', './registers': 'tables/in-registers',
+  './model': 'model/index', './backends': 'backends', './variants': 'variants/index',
+} as const
 
 /** The output of an entry: bundled here, file by file outside. */
 const bundled = (entry: string): string => (entry === '.' ? 'index' : entry.slice(2))

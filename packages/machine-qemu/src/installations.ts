@@ -5,7 +5,8 @@ import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
 /** The system emulators that boards run on. */
-export type Emulator = 'qemu-system-x86_64' | 'qemu-system-aarch64'
+export const EMULATORS = ['qemu-system-x86_64', 'qemu-system-aarch64', 'qemu-system-riscv64'] as const
+export type Emulator = (typeof EMULATORS)[number]
 
 /** How an emulator is started. */
 export interface Command {
@@ -31,8 +32,6 @@ export interface Installation {
 export const REFERENCE_SERIES = '11.1'
 /** Sentence for users who have no QEMU. */
 export const HOW_TO_GET = 'npm run qemu:setup unpacks it into a cache folder; no root is needed'
-
-const emulators: readonly Emulator[] = ['qemu-system-x86_64', 'qemu-system-aarch64']
 
 /** Where trees are unpacked: $IOMMU_QEMU_CACHE, or "iommu/qemu" under the user's cache folder. */
 export const cacheFolder = (env: NodeJS.ProcessEnv = process.env): string =>
@@ -72,7 +71,7 @@ const versionOf = ({ file, args, env }: Command): string | undefined => {
 /** What is in a folder: a tree of unpacked packages, or emulators themselves. */
 export const installationIn = (folder: string): Installation | undefined => {
   const command = (emulator: Emulator): Command | undefined => treeCommand(folder, emulator) ?? folderCommand(folder, emulator)
-  const first = emulators.map(command).find((each) => each !== undefined)
+  const first = EMULATORS.map(command).find((each) => each !== undefined)
   const version = first && versionOf(first)
   return version === undefined ? undefined
     : { version, series: version.split('.').slice(0, 2).join('.'), where: folder, command }
@@ -80,10 +79,11 @@ export const installationIn = (folder: string): Installation | undefined => {
 
 const foldersOf = (env: NodeJS.ProcessEnv): string[] => {
   const cache = cacheFolder(env)
-  const cached = existsSync(cache) ? readdirSync(cache).map((each) => join(cache, each)) : []
+  // What begins with a dot is still being unpacked.
+  const cached = existsSync(cache) ? readdirSync(cache).filter((each) => !each.startsWith('.')).map((each) => join(cache, each)) : []
   const named = env['IOMMU_QEMU']
   const path = (env['PATH'] ?? '').split(delimiter).filter((each) => each !== '')
-  return [...(named === undefined ? [] : [named]), ...cached, ...path.filter((each) => emulators.some((name) => existsSync(join(each, name))))]
+  return [...(named === undefined ? [] : [named]), ...cached, ...path.filter((each) => EMULATORS.some((name) => existsSync(join(each, name))))]
 }
 
 const ascending = (a: string, b: string): number => {

@@ -5,8 +5,8 @@
 //   test   ── dma ─────────▶ qtest pipe ──▶ NVMe in QEMU ──▶ DMA through the IOMMU
 import { closeSync, openSync } from 'node:fs'
 import { createEndpoints, createEventStream, POLL_BUDGET } from '@iommu/hardware'
-import type { DmaRequest, FailureDoors, Outcome, Registers, TestMachine } from '@iommu/hardware'
-import type { Board, RecordedFault } from './boards/board.js'
+import type { DmaRequest, EndpointCapabilities, FailureDoors, Outcome, Registers, TestMachine } from '@iommu/hardware'
+import type { Board, PasidQuestions, RecordedFault } from './boards/board.js'
 import { createDmaDevice, DEVICE_WINDOW, deviceArguments } from './dma-device.js'
 import type { DmaDevice } from './dma-device.js'
 import { QemuError, startProcess } from './emulator.js'
@@ -39,8 +39,11 @@ export interface Qemu {
   readonly board: Board
   readonly installation: Installation
   readonly pid: number
-  /** The board as it is when it is switched on: registers reset, devices placed, no table page in use. */
-  machine(): QemuMachine
+  /**
+   * The board as it is when it is switched on: registers reset, devices placed, no table page in use. `endpoints`: which
+   * requester ids offer PASIDs, where the IOMMU can be asked about them; every device of the board where absent.
+   */
+  machine(endpoints?: Endpoints): QemuMachine
   /** What QEMU has written to its standard error. */
   log(): string
   stop(): void
@@ -65,6 +68,7 @@ const doors = (ram: RamFile): FailureDoors => ({
 /** What all machines of one process share. */
 interface Wiring {
   readonly board: Board
+  readonly pasids: PasidQuestions | undefined
   readonly qtest: Qtest
   readonly ram: RamFile
   readonly landmarks: Landmarks
@@ -116,19 +120,29 @@ const locate = ({ ram, landmarks, devices, nextSerial }: Wiring, { source, acces
   return found + (address & 7n)
 }
 
-const createMachine = (wiring: Wiring, isCurrent: () => boolean): QemuMachine => {
-  const { board, ram } = wiring
+type Endpoints = ReadonlyMap<number, EndpointCapabilities>
+
+/** An NVMe controller of QEMU's offers neither PASIDs nor ATS; where the IOMMU is asked in its place, it is as if it did. */
+const offered = (pasids: PasidQuestions | undefined, devices: Iterable<number>, asked?: Endpoints): Endpoints => (pasids === undefined ? new Map()
+  : new Map([...devices].flatMap((source) => {
+    const { pasidWidth } = asked === undefined ? { pasidWidth: pasids.bits } : asked.get(source) ?? {}
+    return pasidWidth === undefined ? [] : [[source, { pasidWidth: Math.min(pasidWidth, pasids.bits) }] as const]
+  })))
+
+const createMachine = (wiring: Wiring, endpoints: Endpoints | undefined, isCurrent: () => boolean): QemuMachine => {
+  const { board, ram, pasids } = wiring
   const check = (): void => {
     if (!isCurrent()) throw new QemuError('the board has been reset for another machine: this one is no more')
   }
   const registers = registerWindow(wiring, check)
   let recorded: readonly RecordedFault[] = []
+  const askWithPasid = (request: DmaRequest): bigint | undefined =>
+    (pasids ?? unavailable('no device of QEMU sends PASIDs')).translate(registers, request)
   const dma = (request: DmaRequest): Outcome => {
     check()
     const { kind, pasid, access } = request
     if (kind !== 'untranslated') unavailable('no device of QEMU here does ATS')
-    if (pasid !== undefined) unavailable('no device of QEMU sends PASIDs')
-    const address = locate(wiring, request)
+    const address = pasid === undefined ? locate(wiring, request) : askWithPasid(request)
     recorded = address === undefined ? ofWholeDma(board.readFaults({ registers, memory: ram })) : []
     if (address === undefined) {
       const fault = recorded.findLast(({ source }) => source === request.source)
@@ -143,8 +157,7 @@ const createMachine = (wiring: Wiring, isCurrent: () => boolean): QemuMachine =>
   return {
     memory: ram,
     registers,
-    // An NVMe controller of QEMU's offers neither PASIDs nor ATS.
-    endpoint: createEndpoints(new Map(), ram.events),
+    endpoint: createEndpoints(offered(pasids, wiring.devices.keys(), endpoints), ram.events),
     call(operation) {
       throw new RangeError(`${board.name} has no instruction ${operation}`)
     },
@@ -186,22 +199,29 @@ export const startQemu = ({ board, installation = requireInstallation(), devices
   const qtest = createQtest(running.qtest)
   const qmp = createQmp(running.qmp)
   const found = new Map(devices.map((source, index) => [source, createDmaDevice(qtest, board.windows + BigInt(index) * DEVICE_WINDOW)]))
-  const place = [...found].flatMap(([source, { registers, buffer }]) => placeFunction(board.config, source, registers, buffer))
+  const place = [
+    ...(board.registersOf === undefined ? [] : placeFunction(board.config, board.registersOf, board.registers)),
+    ...[...found].flatMap(([source, { registers, buffer }]) => placeFunction(board.config, source, registers, buffer)),
+  ]
   let serial = 0n
   let current = 0
   const handle = openSync(running.ramFile, 'r+')
-  const newRam = (): RamFile => new RamFile({ handle, ranges: board.ram, tables: board.tables, events: createEventStream() })
+  const { pageNumberBit } = board
+  const newRam = (): RamFile => new RamFile({
+    handle, ranges: board.ram, tables: board.tables, events: createEventStream(), ...(pageNumberBit === undefined ? {} : { pageNumberBit }),
+  })
   const landmarks = createLandmarks(newRam(), board)
   return {
     board,
     installation,
     pid: running.pid,
-    machine() {
+    machine(endpoints) {
       const own = ++current
       if (own > 1) qmp.reset()
       qtest.batch(place)
       for (const device of found.values()) device.forget()
-      return createMachine({ board, qtest, ram: newRam(), landmarks, devices: found, nextSerial: () => serial++ }, () => own === current)
+      const wiring: Wiring = { board, pasids: board.pasids?.(facts), qtest, ram: newRam(), landmarks, devices: found, nextSerial: () => serial++ }
+      return createMachine(wiring, endpoints, () => own === current)
     },
     log: running.log,
     stop() {

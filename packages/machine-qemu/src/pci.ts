@@ -28,9 +28,9 @@ const write = (space: ConfigSpace, source: number, register: number, value: numb
 export const readConfig = (qtest: Qtest, space: ConfigSpace, source: number, register: number): number =>
   Number(BigInt(qtest.batch(read(space, source, register)).at(-1) as string))
 
-/** Commands that put two 64-bit base addresses into BAR 0 and BAR 2, and switch memory and bus mastering on. */
-export const placeFunction = (space: ConfigSpace, source: number, first: bigint, second: bigint): readonly string[] => [
-  ...[first, second].flatMap((base, index) => [
+/** Commands that put 64-bit base addresses into BAR 0 and BAR 2, and switch memory and bus mastering on. */
+export const placeFunction = (space: ConfigSpace, source: number, ...bases: readonly bigint[]): readonly string[] => [
+  ...bases.flatMap((base, index) => [
     ...write(space, source, BAR0 + index * 8, Number(base & 0xffff_ffffn)),
     ...write(space, source, BAR0 + index * 8 + 4, Number(base >> 32n)),
   ]),

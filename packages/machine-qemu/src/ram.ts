@@ -17,6 +17,8 @@ export interface RamOptions {
   /** Addresses that the allocator hands out. */
   readonly tables: { readonly start: bigint; readonly end: bigint }
   readonly events: EventStream
+  /** Bit of a page table entry at which its page number begins; 12 where absent: the address is in its place. */
+  readonly pageNumberBit?: number
 }
 
 /** Guest memory in a file. It is told of by events as simulated memory is. */
@@ -31,12 +33,14 @@ export class RamFile implements Memory {
    */
   readonly named = new Set<number>()
   private readonly handle: number
+  private readonly pageNumberBit: bigint
   private readonly ranges: readonly { readonly first: number; readonly end: number; readonly shift: number }[]
   private readonly pair = new Int32Array(2)
   private readonly bytes = new Uint8Array(this.pair.buffer)
 
-  constructor({ handle, ranges, tables, events }: RamOptions) {
+  constructor({ handle, ranges, tables, events, pageNumberBit = 12 }: RamOptions) {
     this.handle = handle
+    this.pageNumberBit = BigInt(pageNumberBit)
     this.events = events
     this.ranges = ranges.map(({ start, bytes, offset }) => ({
       first: frameOf(start), end: frameOf(start + bytes), shift: (frameOf(offset) - frameOf(start)) * FRAME_BYTES,
@@ -179,9 +183,9 @@ export class RamFile implements Memory {
     writeSync(this.handle, this.bytes, 0, 8, this.placeOf(address))
   }
 
-  /** Entries of every vendor keep addresses in their own places of a word, at bit 12 or above, and below bit 52. */
+  /** Page numbers have 40 bits at the most on every board. */
   private name(word: bigint): void {
-    const frame = Number((word >> 12n) & 0xff_ffff_ffffn)
+    const frame = Number((word >> this.pageNumberBit) & 0xff_ffff_ffffn)
     if (this.has(frame) && !this.pages.isLive(frame)) this.named.add(frame)
   }
 

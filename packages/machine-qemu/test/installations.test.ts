@@ -41,4 +41,10 @@ describe('installations', () => {
     expect(findInstallation('8.0', env)).toBeUndefined()
     expect(findInstallation('7.2', env)?.command('qemu-system-aarch64')).toBeUndefined()
   })
+
+  test('what is still being unpacked is no installation', () => {
+    pretend('unpacking/.new-x', '11.1.3')
+    pretend('unpacking/.new-x.before', '11.1.3')
+    expect(findInstallations({ IOMMU_QEMU_CACHE: join(folder, 'unpacking'), PATH: '/nowhere' })).toEqual([])
+  })
 })

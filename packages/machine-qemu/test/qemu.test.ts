@@ -2,8 +2,12 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { createArmSmmuv3 } from '@iommu/driver-arm-smmuv3'
 import { createIntelVtd } from '@iommu/driver-intel-vtd'
+import { createRiscv } from '@iommu/driver-riscv'
 import type { HardwareEvent } from '@iommu/hardware'
-import { findInstallation, HOW_TO_GET, QemuError, REFERENCE_SERIES, smmuv3, startQemu, UnavailableError, vtdLegacy } from '@iommu/machine-qemu'
+import {
+  findInstallation, HOW_TO_GET, QemuError, REFERENCE_SERIES, riscv, riscvBase, smmuv3, startQemu, UnavailableError, vtdLegacy,
+  withoutProcessDirectories,
+} from '@iommu/machine-qemu'
 import type { Board, Qemu, QemuMachine } from '@iommu/machine-qemu'
 
 const RW = { read: true, write: true }
@@ -80,6 +84,63 @@ if (installation === undefined) {
       expect(machine.recorded).toMatchObject([{ source: 0x20, address: 0x10_0000n, access: 'write', name: 'F_PERMISSION' }])
       expect(read(machine, 0x20_0000n)).toBe('blocked, fault 0x10')
       expect(machine.recorded).toHaveLength(1)
+    })
+
+    test.each([riscv, riscvBase])('$name: PASIDs are asked about by registers, and go where their own tables lead', (board) => {
+      const machine = start(board).machine()
+      const driver = createRiscv(machine)
+      const device = { name: 'device', requesterId: 0x20 }
+      driver.probeDevice(device)
+      driver.probeFinalize?.(device)
+      expect(driver.maxPasids?.(device)).toBe(256)
+      const [own, other] = [0x8080_0000n, 0x8090_0000n].map((physical) => {
+        const domain = driver.domainAllocPaging?.(device, {})
+        if (domain === undefined) throw new Error('the driver has no paging domains')
+        domain.mapPages(0x10_0000n, physical, 0x1000n, 1, RW)
+        domain.mapPages(0x20_0000n, physical + 0x1000n, 0x1000n, 1, { read: true, write: false })
+        return domain
+      })
+      own?.attachDev?.(device, undefined)
+      other?.setDevPasid?.(device, 5, undefined)
+      const ask = (pasid: number, address: bigint, access: 'read' | 'write' = 'read'): bigint | number | undefined => {
+        const outcome = machine.dma({ source: 0x20, kind: 'untranslated', pasid, address, access })
+        return outcome.result === 'translated' ? outcome.address : outcome.fault?.code
+      }
+      expect(read(machine, 0x10_0008n)).toBe(0x8080_0008n)
+      expect(write(machine, 0x10_0010n)).toBe(0x8080_0010n)
+      expect(ask(5, 0x10_0008n)).toBe(0x8090_0008n)
+      expect(ask(5, 0x10_0008n, 'write')).toBe(0x8090_0008n)
+      expect(ask(5, 0x20_0000n)).toBe(0x8090_1000n)
+      expect(ask(5, 0x20_0000n, 'write')).toBe(15)
+      expect(machine.recorded).toMatchObject([{ source: 0x20, address: 0x20_0000n, access: 'write', code: 15, fields: { PV: 1, PID: 5, TTYP: 3 } }])
+      expect(ask(5, 0x30_0000n)).toBe(13)
+      expect(ask(6, 0x10_0000n)).toBe(266)
+      driver.blockedDomain?.setDevPasid?.(device, 5, other)
+      expect(ask(5, 0x10_0000n)).toBe(266)
+      expect(read(machine, 0x10_0008n)).toBe(0x8080_0008n)
+    })
+
+    test('without process directories a driver has no PASIDs, and second stages', () => {
+      const machine = withoutProcessDirectories(start(riscv).machine())
+      const driver = createRiscv(machine)
+      const device = { name: 'device', requesterId: 0x20 }
+      driver.probeDevice(device)
+      expect(driver.manifest.formats).toContain('sv48x4')
+      const domain = driver.domainAllocPaging?.(device, { format: 'sv48x4' })
+      if (domain === undefined) throw new Error('the driver has no paging domains')
+      domain.mapPages(0x10_0000n, 0x8080_0000n, 0x1000n, 1, RW)
+      domain.attachDev?.(device, undefined)
+      expect(read(machine, 0x10_0008n)).toBe(0x8080_0008n)
+      expect(read(machine, 0x20_0000n)).toBe('blocked, fault 0x15')
+    })
+
+    test('endpoints offer PASIDs where they are asked to, and no more than the IOMMU has', () => {
+      const qemu = start(riscv)
+      const offered = (machine: QemuMachine, source: number): number | undefined => machine.endpoint(source).config.capabilities.pasidWidth
+      expect(offered(qemu.machine(), 0x20)).toBe(8)
+      const machine = qemu.machine(new Map([[0x20, { pasidWidth: 20 }], [0x21, { pasidWidth: 4 }]]))
+      expect([0x20, 0x21, 0x22].map((source) => offered(machine, source))).toEqual([8, 4, undefined])
+      expect(offered(start().machine(new Map([[0x20, { pasidWidth: 20 }]])), 0x20)).toBeUndefined()
     })
 
     test('more DMA than the device\'s queue has room for', () => {

@@ -1,7 +1,8 @@
 // Walks with caches around them, as every vendor's hardware makes them: a kept leaf, a kept pointer, or the whole walk.
-import { addresses, createTranslationCache, frameAddress } from '@iommu/hardware'
-import type { Choose, HardwareView, Names, Step, TranslationCache } from '@iommu/hardware'
+import { addresses, createTranslationCache, frameAddress, takes } from '@iommu/hardware'
+import type { DmaSight, HardwareView, Names, Step, TranslationCache } from '@iommu/hardware'
 import type { Format } from './format.js'
+import { frameHigh, frameLow } from './pairs.js'
 import { UNREADABLE } from './status.js'
 import type { WalkStatus } from './status.js'
 import { createWalkResult, walk } from './walk.js'
@@ -17,12 +18,15 @@ export interface TablePointer {
 
 /** What is kept of one kind of translation. `tables` are the paging-structure caches: index 0 holds pointers to level-1 tables. */
 export interface Translations<Leaf> {
+  /** Whether anything is: hardware without an IOTLB walks tables for every DMA. */
+  readonly keeps: boolean
   readonly leaves: TranslationCache<Leaf>
   readonly tables: readonly TranslationCache<TablePointer>[]
 }
 
 /** `levels`: most levels of a walk; a pointer to the root is never kept. */
-export const createTranslations = <Leaf>(levels: number): Translations<Leaf> => ({
+export const createTranslations = <Leaf>(levels: number, keeps = true): Translations<Leaf> => ({
+  keeps,
   leaves: createTranslationCache(),
   tables: Array.from({ length: levels - 1 }, () => createTranslationCache()),
 })
@@ -47,18 +51,6 @@ export const forgetPages = (
   held: Translations<unknown>, matches: (tag: number) => boolean, { range, leavesOnly = false }: Pick<NonNullable<Names['pages']>, 'range' | 'leavesOnly'>,
 ): void => (range === undefined ? dropTranslations(held, matches) : dropPages(held, matches, ...range, leavesOnly))
 
-/** How much of the hardware takes part in one look. */
-export interface Sight<Supply> {
-  readonly choose: Choose
-  /** Whether caches are looked into at all. */
-  readonly cached: boolean
-  /** Whether caches learn from what is read. */
-  readonly fills: boolean
-  readonly steps?: Step[] | undefined
-  /** Where copies and translations come from, in place of caches and memory. */
-  readonly supply?: Supply
-}
-
 /** What one vendor's hardware makes of a walk. */
 export interface WalkKind<Leaf> {
   /** What the cache keeps of where a walk ended. */
@@ -69,7 +61,7 @@ export interface WalkKind<Leaf> {
   say(level: number, status: WalkStatus | undefined): string
 }
 
-/** One lookup: in which caches, under which tag, in which table. */
+/** A walk that is to be made, and where it is kept: under which tag, from which table. */
 export interface Lookup<Leaf> {
   readonly translations: Translations<Leaf>
   readonly tag: number
@@ -77,9 +69,8 @@ export interface Lookup<Leaf> {
   /** Frame of the root table. */
   readonly root: number
   readonly view: HardwareView
-  readonly address: bigint
-  /** Whether a kept leaf serves; always where absent. */
-  readonly serves?: (kept: Leaf) => boolean
+  /** The device's frame. */
+  readonly frame: number
 }
 
 /** Tells of a pointer that a walk came by, and of the shift of what it covers. */
@@ -91,15 +82,19 @@ const result: WalkResult = createWalkResult()
 export const rootPointer = (format: Format, root: number): TablePointer =>
   ({ frame: root, level: format.levels, grantedLow: -1, grantedHigh: -1 })
 
-/** A walk of an address from a start on. */
+/** A walk for a device's frame from the root, of which nobody wants to know more than where it ends. */
+const walkWhole = <Leaf>(kind: WalkKind<Leaf>, format: Format, view: HardwareView, frame: number, root: number): Leaf => {
+  walk(format, view, root, frameLow(frame), frameHigh(frame), result)
+  return kind.leafOf(result)
+}
+
+/** A walk for a device's frame from a start on. */
 export const walkFrom = <Leaf>(
-  kind: WalkKind<Leaf>, format: Format, view: HardwareView, address: bigint, start: TablePointer, reach?: Reach, steps?: Step[],
+  kind: WalkKind<Leaf>, format: Format, view: HardwareView, frame: number, start: TablePointer, reach?: Reach, steps?: Step[],
 ): Leaf => {
-  addresses.split(address)
-  const { low, high } = addresses
   let { grantedLow, grantedHigh } = start
   const first = steps?.length ?? 0
-  walk(format, view, start.frame, low, high, result, (level, table, index, entryLow, entryHigh) => {
+  walk(format, view, start.frame, frameLow(frame), frameHigh(frame), result, (level, table, index, entryLow, entryHigh) => {
     steps?.push({
       entry: format.name, address: frameAddress(table) + BigInt(index * 8),
       words: [addresses.join(entryLow, entryHigh)], note: kind.say(level, undefined),
@@ -118,20 +113,27 @@ export const walkFrom = <Leaf>(
   return kind.leafOf(result)
 }
 
-/** The leaf for an address: kept, or read now. */
-export const lookupLeaf = <Leaf>(kind: WalkKind<Leaf>, lookup: Lookup<Leaf>, sight: Sight<unknown>): Leaf => {
-  const { translations: { leaves, tables }, tag, format, root, view, address, serves } = lookup
-  const { choose, cached, fills, steps } = sight
-  const frame = addresses.frameOf(address)
-  const kept = cached ? leaves.lookup(tag, frame) : undefined
-  if (kept !== undefined && serves?.(kept) !== false && choose(2) === 0) return kept
+/** The leaf that hardware has kept and takes; undefined: it walks. `serves`: whether a kept leaf will do; always where absent. */
+export const recallLeaf = <Leaf>(
+  { keeps, leaves }: Translations<Leaf>, tag: number, frame: number, sight: DmaSight, serves?: (kept: Leaf) => boolean,
+): Leaf | undefined => {
+  const kept = keeps === true && sight.cached === true ? leaves.lookup(tag, frame) : undefined
+  return kept !== undefined && serves?.(kept) !== false && takes(sight) ? kept : undefined
+}
 
+/** The leaf as tables say it now, read from the root or from a pointer that was kept; what is read is kept. */
+export const readLeaf = <Leaf>(kind: WalkKind<Leaf>, lookup: Lookup<Leaf>, sight: DmaSight): Leaf => {
+  const { translations: { keeps, leaves, tables }, tag, format, root, view, frame } = lookup
+  const { choose, steps } = sight
+  if (!keeps && steps === undefined) return walkWhole(kind, format, view, frame, root)
+  const cached = keeps && sight.cached
+  const fills = keeps && sight.fills
   const starts = [...(cached ? tables.flatMap((level) => level.lookup(tag, frame) ?? []) : []), rootPointer(format, root)]
   const start = starts[choose(starts.length)] as TablePointer
   const reach: Reach | undefined = fills
     ? (pointer, covers) => void tables[pointer.level - 1]?.keep(tag, frame, covers, pointer)
     : undefined
-  const leaf = walkFrom(kind, format, view, address, start, reach, steps)
+  const leaf = walkFrom(kind, format, view, frame, start, reach, steps)
   const shift = fills ? kind.keptShift(leaf) : undefined
   if (shift !== undefined) leaves.keep(tag, frame, shift, leaf)
   return leaf

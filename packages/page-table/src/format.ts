@@ -2,7 +2,7 @@
 // The file is long because every number is named three times: for readers, for factories, and where it is derived.
 import { join, maskOf, pairOf, usedMask } from '@iommu/bits'
 import type { Entry, Pair, Run } from '@iommu/bits'
-import { FLAT_SHIFT, FRAME_SHIFT } from './pairs.js'
+import { FLAT_SHIFT, WORD_SHIFT } from './pairs.js'
 import { RESERVED } from './status.js'
 import type { ABSENT, ADDRESS_SIZE } from './status.js'
 
@@ -123,18 +123,24 @@ export interface Format {
   readonly usualLow: number
   readonly usualStep: number
   readonly usualHigh: number
-  /** Bits by which a table entry of any level can differ, for hardware, from one with these attributes and another address. */
+  /** And at the levels of paths that are written out; 0 where there is no such level. */
+  readonly usual2: number
+  readonly usual3: number
+  readonly usual4: number
+  /** Bits by which the lower half of a table entry of any level can differ, for hardware, from one with these attributes. */
   readonly checkLow: number
-  readonly checkHigh: number
-  /** The same with the address bits that are zero where the table lies in the first 2 GiB, as all of flat memory does. */
+  /** The same of both halves, with the address bits that are zero where the table lies in the first 2 GiB, as all of flat memory does. */
   readonly nearLow: number
   readonly nearHigh: number
   /** Where a present entry of level 1 has this value in these bits it is a leaf that hardware finds nothing wrong with. */
   readonly leafCheckLow: number
   readonly leafCheckHigh: number
   readonly leafUsualLow: number
-  /** By how much an entry is shifted right to have the frame of its table. */
-  readonly frameShift: number
+  /** Where a table entry holds the address of a near table, and by how much that is shifted right to count in 32-bit words. */
+  readonly pointerLow: number
+  readonly wordShift: number
+  /** Index bits of the root, in words: two to an entry. */
+  readonly rootMask: number
   /** Bits that hardware checks to be zero. */
   readonly tableReservedLow: PerLevel
   readonly tableReservedHigh: PerLevel
@@ -369,11 +375,13 @@ export const deriveFormat = (parts: FormatParts): Format => {
     leafMask: leafMask.low, leafValue: leafValue.low,
     tableLow: table.low, tableHigh: table.high,
     usualLow: usual.usualLow, usualStep: usual.usualStep, usualHigh: usual.usualHigh,
-    checkLow: checked.low, checkHigh: checked.high,
+    usual2: table.low[2] ?? 0, usual3: table.low[3] ?? 0, usual4: table.low[4] ?? 0,
+    checkLow: checked.low,
     nearLow: checked.low | near.low, nearHigh: checked.high | near.high,
     leafCheckLow: leafChecked.low, leafCheckHigh: leafChecked.high,
     leafUsualLow: pairOf((leaves[1]?.value ?? 0n) | accessed).low,
-    frameShift: FRAME_SHIFT - addressShift,
+    pointerLow: pairOf(parts.address & bitsBelow(FLAT_SHIFT - addressShift)).low, wordShift: WORD_SHIFT - addressShift,
+    rootMask: (2 << rootBits) - 2,
     tableReservedLow: tableReserved.low, tableReservedHigh: tableReserved.high,
     leafReservedLow: leafReserved.low, leafReservedHigh: leafReserved.high,
     leafLevel: Int32Array.from(shifts, (shift) => (isLeaf(shift) ? levelOf(shift, parts) : 0)),

@@ -4,9 +4,10 @@
 export const FRAME_SHIFT = 12
 /** log2 of the 8-byte entries in a frame. */
 export const FRAME_INDEX_BITS = 9
-/** log2 of the bytes that one array of words can hold, and the frames. */
+/** log2 of the 4-byte words of which memory is made. */
+export const WORD_SHIFT = 2
+/** log2 of the bytes that one array of words can hold. */
 export const FLAT_SHIFT = 31
-export const FLAT_FRAMES = 1 << 19
 /** Frames per 4 GiB: what one step of the upper half is worth. Literals here: computed ones cost the hot paths 10 %. */
 const FRAMES_HIGH = 0x10_0000
 
@@ -73,6 +74,10 @@ export const frameLow = (frame: number): number => frame << FRAME_SHIFT
 
 /** Upper half of a frame's address. */
 export const frameHigh = (frame: number): number => (frame / FRAMES_HIGH) | 0
+
+/** Ones below the bit, which is 0 to 64. In cases, since a shift by 32 is none. */
+export const offsetLow = (shift: number): number => (shift < 32 ? ~(-1 << shift) : -1)
+export const offsetHigh = (shift: number): number => (shift <= 32 ? 0 : shift < 64 ? ~(-1 << (shift - 32)) : -1)
 
 /** Frames that a page covers, by log2 of its bytes. `**` is a call, and costs more than a whole walk. */
 export const framesByShift: readonly number[] = Array.from({ length: 64 }, (_, shift) => 2 ** Math.max(shift - FRAME_SHIFT, 0))

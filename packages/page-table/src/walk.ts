@@ -13,11 +13,12 @@
 //                  3. is it a table or a leaf?  neither: RESERVED or ABSENT, by the format
 //                  4. reserved bits all zero?   no: RESERVED, or ADDRESS_SIZE for address bits where the format tells them apart
 //                  5. table: permissions &= the entry's, and the next level. Leaf: has it been accessed?  no: ACCESS_FLAG
-import type { FlatWords, HardwareView } from '@iommu/hardware'
+import type { HardwareView } from '@iommu/hardware'
 import type { Format } from './format.js'
 import { brokenStatus, leafStatus, pageShiftOf, skippedTo } from './entries.js'
-import { FLAT_FRAMES, frameAt, frameHigh, frameLow, heldHigh, heldLow, indexAt, loadAt } from './pairs.js'
+import { frameAt, frameHigh, frameLow, heldHigh, heldLow, indexAt, loadAt, offsetHigh, offsetLow } from './pairs.js'
 import { ABSENT, LEAF, UNREADABLE } from './status.js'
+import { isWrittenOut, leafPlace, loadLeaf, placeAt } from './usual.js'
 import type { WalkStatus } from './status.js'
 
 export * from './status.js'
@@ -66,19 +67,31 @@ export class WalkResult {
     this.grantedHigh = grantedHigh
   }
 
+  /** The same of a usual leaf of level 1, found at a word of memory. */
+  setUsual(format: Format, at: number, low: number, high: number, iovaLow: number, iovaHigh: number): void {
+    const { granuleShift } = format
+    this.format = format
+    this.status = LEAF
+    this.level = 1
+    this.low = low
+    this.high = high
+    this.pageShift = granuleShift
+    this.tableLow = (at << 2) & (-1 << granuleShift)
+    this.tableHigh = 0
+    this.index = at >> 1 & ((1 << (granuleShift - 3)) - 1)
+    this.iovaLow = iovaLow
+    this.iovaHigh = iovaHigh
+    this.grantedLow = format.grantsLow
+    this.grantedHigh = format.grantsHigh
+  }
+
   /** Frame of the table in which the entry lies. */
   get tableFrame(): number { return frameAt(this.tableLow, this.tableHigh) }
   /** Where a leaf was reached, else 0: first frame of the page. */
   get frame(): number { return frameAt(this.pageLow, this.pageHigh) }
   /** The translated address, offset included; 0 where no leaf was reached. */
-  get physicalLow(): number {
-    const { format, pageShift } = this
-    return format === undefined || pageShift === 0 ? 0 : this.pageLow | (this.iovaLow & (format.offsetLow[pageShift] as number))
-  }
-  get physicalHigh(): number {
-    const { format, pageShift } = this
-    return format === undefined || pageShift === 0 ? 0 : this.pageHigh | (this.iovaHigh & (format.offsetHigh[pageShift] as number))
-  }
+  get physicalLow(): number { return this.pageLow | (this.iovaLow & offsetLow(this.pageShift)) }
+  get physicalHigh(): number { return this.pageHigh | (this.iovaHigh & offsetHigh(this.pageShift)) }
   /** Granted by all levels together; false where no leaf was reached. */
   get read(): boolean {
     const { format } = this
@@ -113,11 +126,11 @@ export class WalkResult {
 
   private get pageLow(): number {
     const { format, pageShift, low } = this
-    return format === undefined || pageShift === 0 ? 0 : heldLow(format, low) & ~(format.offsetLow[pageShift] as number)
+    return format === undefined || pageShift === 0 ? 0 : heldLow(format, low) & ~offsetLow(pageShift)
   }
   private get pageHigh(): number {
     const { format, pageShift, low, high } = this
-    return format === undefined || pageShift === 0 ? 0 : heldHigh(format, low, high) & ~(format.offsetHigh[pageShift] as number)
+    return format === undefined || pageShift === 0 ? 0 : heldHigh(format, low, high) & ~offsetHigh(pageShift)
   }
   private grants(leafLow: number, leafHigh: number, tableLow: number, tableHigh: number): boolean {
     const { format, status, low, high, grantedLow, grantedHigh } = this
@@ -154,49 +167,24 @@ export const walk = (
   format: Format, view: HardwareView, rootFrame: number, iovaLow: number, iovaHigh: number,
   into: WalkResult, visit?: WalkVisitor, start?: WalkStart,
 ): void => {
-  const { flat } = view
-  if (flat === undefined || visit !== undefined || start !== undefined
-    || !walkUsual(format, flat, rootFrame, iovaLow, iovaHigh, into)) {
-    walkAny(format, view, frameLow(rootFrame), frameHigh(rootFrame), iovaLow, iovaHigh, into, visit, start)
-  }
-}
-
-/**
- * A walk through tables as they are usually written to a page of the smallest size, straight from memory that is one array,
- * with all bits of an entry checked at once. False where anything is otherwise; `walkAny` knows what. Three times as
- * fast, because it is small enough for V8 to keep everything in registers, and reads nothing per level but the entry.
- */
-const walkUsual = (
-  format: Format, flat: FlatWords, rootFrame: number, iovaLow: number, iovaHigh: number, into: WalkResult,
-): boolean => {
-  if (rootFrame >= FLAT_FRAMES) return false
-  const { nearLow, nearHigh, usualHigh, usualStep, addressLow, frameShift, bitsPerLevel } = format
-  const entryMask = (1 << bitsPerLevel) - 1
-  let level = format.levels
-  let usual = format.usualLow + Math.imul(level, usualStep)
-  let shift = format.granuleShift + Math.imul(level - 1, bitsPerLevel)
-  let frame = rootFrame | 0
-  let mask = (1 << format.rootBits) - 1
-  for (;;) {
-    const index = indexAt(iovaLow, iovaHigh, shift, mask)
-    const at = (frame << 10) + (index << 1)
-    if (at + 1 >= flat.length) return false
-    const low = flat[at] as number
-    const high = flat[at + 1] as number
-    if (level === 1) {
-      if (((low & format.presentLow) | (high & format.presentHigh)) === 0) return false
-      if ((((low ^ format.leafUsualLow) & format.leafCheckLow) | (high & format.leafCheckHigh)) !== 0) return false
-      into.set(format, LEAF, 1, frame << 12, frame >>> 20, index, low, high, format.granuleShift, iovaLow, iovaHigh,
-        format.grantsLow, format.grantsHigh)
-      return true
+  // Literals: constants of a bundled module are variables to V8, which then loads and checks them each time.
+  const { levels, rootMask } = format
+  if (visit === undefined && start === undefined && rootFrame < 0x8_0000 && levels > 1) {
+    const { flat } = view
+    const at = flat === undefined ? loadLeaf(format, view, rootFrame, iovaLow, iovaHigh)
+      : isWrittenOut(format, levels) ? leafPlace(format, flat, rootFrame << 10, rootMask, levels, iovaLow, iovaHigh)
+        : placeAt(format, flat, rootFrame << 10, rootMask, levels, iovaLow, iovaHigh, 1)
+    if (at >= 0) {
+      const low = flat === undefined ? view.low : flat[at] as number
+      const high = flat === undefined ? view.high : flat[at | 1] as number
+      if (((low & format.presentLow) | (high & format.presentHigh)) !== 0
+        && (((low ^ format.leafUsualLow) & format.leafCheckLow) | (high & format.leafCheckHigh)) === 0) {
+        into.setUsual(format, at, low, high, iovaLow, iovaHigh)
+        return
+      }
     }
-    if ((((low ^ usual) & nearLow) | ((high ^ usualHigh) & nearHigh)) !== 0) return false
-    frame = (low & addressLow) >>> frameShift
-    mask = entryMask
-    shift -= bitsPerLevel
-    usual -= usualStep
-    level--
   }
+  walkAny(format, view, frameLow(rootFrame), frameHigh(rootFrame), iovaLow, iovaHigh, into, visit, start)
 }
 
 /** The walk, whatever the tables hold and from wherever it starts. */

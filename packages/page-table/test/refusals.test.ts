@@ -28,12 +28,32 @@ test.each([
   ['a wrapping physical range', 0n, MAX, KB4, 2, RW, 'EOVERFLOW'],
   ['a range of more than 2^64 bytes', 0n, 0n, GB1, 2 ** 40, RW, 'EOVERFLOW'],
   ['a device address beyond 64 bits', 1n << 64n, 0n, KB4, 1, RW, 'EOVERFLOW'],
+  ['a device address whose lower 64 bits are free', (1n << 64n) + KB4, 0n, KB4, 1, RW, 'EOVERFLOW'],
+  ['a device address that is that much below zero', KB4 - (1n << 64n), 0n, KB4, 1, RW, 'ERANGE'],
+  ['a physical address whose lower 64 bits are there', KB4, 1n << 64n, KB4, 1, RW, 'EOVERFLOW'],
 ] as const)('%s is refused', (_what, iova, physical, pageSize, count, access, code) => {
-  const { table, memory } = setUp(secondStage4)
-  let stores = 0
-  memory.events.observe(() => stores++)
-  const { mapped, error } = table.mapPages(iova, physical, pageSize, count, access)
-  expect([mapped, errorCode(error), stores]).toEqual([0n, code, 0])
+  for (const flat of [false, true]) {
+    const { table, memory } = setUp(secondStage4, { flat })
+    let stores = 0
+    const stop = memory.events.observe(() => stores++)
+    const { mapped, error } = table.mapPages(iova, physical, pageSize, count, access)
+    expect([mapped, errorCode(error), stores]).toEqual([0n, code, 0])
+    stop()
+    // Where nobody observes single pages have a way of their own; with tables that are there.
+    table.mapPages(0n, 0n, KB4, 1, RW)
+    table.unmapPages(0n, KB4, 1, createGather())
+    const tables = table.tableCount
+    expect(errorCode(table.mapPages(iova, physical, pageSize, count, access).error)).toBe(code)
+    expect([table.tableCount, table.iovaToPhys(KB4)]).toEqual([tables, undefined])
+  }
+})
+
+test('the result of a page mapped alone is one that nobody can change, since it is handed out again', () => {
+  const { table } = setUp(secondStage4, { flat: true })
+  table.mapPages(0n, 0n, KB4, 1, RW)
+  const result = table.mapPages(KB4, KB4, KB4, 1, RW)
+  expect(result).toEqual({ mapped: KB4 })
+  expect(Object.isFrozen(result)).toBe(true)
 })
 
 test('the upper canonical half of a first stage is not for mapping', () => {

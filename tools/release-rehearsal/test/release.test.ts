@@ -44,6 +44,9 @@ describe('published packages', () => {
   })
 })
 
+/** Commands of npm that are no scripts of ours. */
+const NPM_ITSELF = new Set(['ci', 'audit'])
+
 describe('workflows', () => {
   const folder = join(root, '.github/workflows')
   const workflows = readdirSync(folder).map((file) => ({ file, text: readFileSync(join(folder, file), 'utf8') }))
@@ -64,8 +67,17 @@ describe('workflows', () => {
   })
   test('run scripts that are there', () => {
     const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { readonly scripts: Readonly<Record<string, string>> }
-    const named = workflows.flatMap(({ text }) => [...text.matchAll(/npm run (?:--silent )?([\w:-]+)/g)].map(([, script = '']) => script))
-    expect(named.filter((script) => scripts[script] === undefined)).toEqual([])
+    const named = workflows.flatMap(({ text }) => [...text.matchAll(/npm (?:run (?:--silent )?)?([\w:-]+)/g)].map(([, script = '']) => script))
+    expect(named.length).toBeGreaterThan(10)
+    expect(named.filter((script) => scripts[script] === undefined && !NPM_ITSELF.has(script))).toEqual([])
+    const files = workflows.flatMap(({ text }) => [...text.matchAll(/run: bash (\S+)/g)].map(([, file = '']) => file))
+    expect(files.map((file) => [file, existsSync(join(root, file))])).toEqual([['.ci/run', true]])
+  })
+  test('keep no credentials where nothing is written', () => {
+    for (const { file, text } of workflows.filter(({ file: each }) => each !== 'release.yml')) {
+      const [checkouts, without] = [/actions\/checkout@/g, /persist-credentials: false/g].map((each) => text.match(each)?.length ?? 0)
+      expect([file, without]).toEqual([file, checkouts])
+    }
   })
   test('have a shard for each part', () => {
     const text = workflows.find(({ file }) => file === 'exhaustive.yml')?.text ?? ''

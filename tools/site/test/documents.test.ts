@@ -26,7 +26,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'docs/which-detach.md': 'packages/cli/test/classify.test.ts',
 }
 /** Screens that take too long for a test: what gates landing compares them. */
-const IN_CI = ['npm start']
+const IN_CI = ['npm start', 'npm run conform']
 
 const here = files.filter((file) => !Object.keys(ELSEWHERE).some((each) => file === each || file.startsWith(`${each}/`)))
 const blocks = here.flatMap((file) =>
@@ -50,6 +50,20 @@ test('every block is of a kind that something runs, or says that it is not run',
   expect(run.filter((block) => !kinds(block)).map(({ file, language, of }) => `${file}: ${language} ${of}`)).toEqual([])
 })
 
+test('no fence is overlooked', () => {
+  const overlooked = files.filter((file) => [...read(file).matchAll(/^[ \t>]*(?:```|~~~)/gm)].length !== blocksOf(read(file)).length * 2)
+  expect(overlooked).toEqual([])
+})
+
+test('every promise of an example is one that is checked', () => {
+  const unchecked = blocks.filter(({ language }) => language === 'ts').flatMap(({ file, text }) => {
+    const promised = text.split('\n').filter((line) => /\/\/ *=>/.test(line)).length
+    const held = exampleOf(text).program.split('\n').filter((line) => /^\s*same\(/.test(line)).length
+    return promised === held ? [] : [`${file}: ${held} of ${promised}`]
+  })
+  expect(unchecked).toEqual([])
+})
+
 test('pages that are tested elsewhere are', () => {
   for (const [file, by] of Object.entries(ELSEWHERE)) expect(read(by)).toContain(file)
 })
@@ -69,10 +83,29 @@ describe('screens', () => {
     try {
       const { code, stdout, stderr } = await iommu(args ?? [])
       expect({ code, stderr, missing: missingLine(shown, stdout) }).toEqual({ code: 0, stderr: '', missing: undefined })
+      // Whichever line were another one, this would fail.
+      const held = shown.map((line, index) => line.trim() === '...' || missingLine(shown.with(index, `~${line}`), stdout) !== undefined)
+      expect(shown.filter((_, index) => held[index] === false)).toEqual([])
     } finally {
       process.chdir(before)
     }
   }, 300_000)
+})
+
+describe('commands that are only named', () => {
+  const inline = here.flatMap((file) => [...read(file).replaceAll(/^```[\s\S]*?^```$/gm, '').matchAll(/`([^`\n]+)`/g)].map(([, text = '']) => ({ file, text })))
+  const inBlocks = blocks.filter(({ language }) => language === 'sh').flatMap(({ file, text }) => text.split('\n').map((line) => ({ file, text: line })))
+  const named = [...inline, ...inBlocks].flatMap(({ file, text }) =>
+    [...text.matchAll(/(?:^|\s)(?:iommu|npm run iommu --) ([a-z]+)\b([^|]*)/g)].map(([, verb = '', rest = '']) => ({ file, verb, options: rest.match(/--[a-z][a-z-]*/g) ?? [] })))
+  const verbs = [...new Set(named.map(({ verb }) => verb))].filter((verb) => verb !== 'help')
+  test('are many', () => expect(named.length).toBeGreaterThan(40))
+  test.each(verbs)('iommu %s is a verb, and has the options that are named', async (verb) => {
+    const { code, stdout } = await iommu(['help', verb])
+    expect(code).toBe(0)
+    const unknown = named.filter((each) => each.verb === verb).flatMap(({ file, options }) =>
+      options.filter((option) => !new RegExp(`${option}(?![a-z-])`).test(stdout)).map((option) => `${file}: ${option}`))
+    expect(unknown).toEqual([])
+  })
 })
 
 test('scripts that are named are there', () => {

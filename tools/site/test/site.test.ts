@@ -26,6 +26,10 @@ beforeAll(async () => {
 }, 300_000)
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
+const WITHOUT_FILM = [
+  'C-DRV-01', 'C-DRV-02', 'C-DRV-03', 'C-ATTACH-07', 'C-BLOCK-03', 'C-BLOCK-08', 'C-OWN-06', 'C-PASID-16', 'C-UNMAP-05',
+]
+
 const page = (path: string): string => readFileSync(join(out(), path), 'utf8')
 
 describe('the site', () => {
@@ -48,6 +52,19 @@ describe('the site', () => {
     const film = page('statements/C-ATTACH-05.html')
     expect(film).toContain('id="film"')
     expect(film).toContain('held at every step: old or new, and nothing stale at the end')
+  })
+  test('shows of each statement the film of a mutant, or says why there is none', () => {
+    const texts = ids.map((id) => [id, page(`statements/${id}.html`).split('<h2 id="film">')[1] ?? ''] as const)
+    const without = texts.filter(([, text]) => !/^[^<]*<\/h2>\n<p>[\s\S]*?<\/p>\n<pre /.test(text))
+    // These are about what is declared, warned of or remembered, and not about a step.
+    expect(without.map(([id]) => id)).toEqual(WITHOUT_FILM)
+    expect(without.filter(([, text]) => !text.includes('There is none: ')).map(([id]) => id)).toEqual([])
+  })
+  test('shows of a film where the case goes another way, beside how it goes without the mutant', () => {
+    const [wrong = '', right = ''] = page('statements/C-SVA-03.html').split('<h2 id="film">')[1]?.split('<h2 id="fix">') ?? []
+    const line = '&gt; process 22 unmaps 0x100000'
+    expect([wrong.includes(line), right.includes(line)]).toEqual([true, true])
+    expect([wrong.includes('vtd.qi.pasid-iotlb'), right.includes('vtd.qi.pasid-iotlb')]).toEqual([false, true])
   })
   test('draws every entry that a vendor has', () => {
     const text = page('vendors/intel-vtd.html')

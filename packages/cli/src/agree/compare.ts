@@ -2,7 +2,7 @@
 import type { Step } from '@iommu/hardware'
 import type { Board, Qemu, QemuMachine } from '@iommu/machine-qemu'
 import { createRandom } from './random.js'
-import { answerLine, ask } from './subject.js'
+import { answerLine, ask, askQemu } from './subject.js'
 import type { Answer, Deviation, Model, Probe, Seen, Subject } from './subject.js'
 
 /** A probe to which model and QEMU gave different answers, and no listed deviation says so. */
@@ -57,7 +57,23 @@ export const createPair = <Plan extends Plans>(subject: Subject<Plan>, qemu: Qem
 export const onPlatform = (where: Answer['where'], { ram }: Board): Answer['where'] =>
   (where !== 'blocked' && ram.some(({ start, bytes }) => where >= start && where < start + bytes) ? where : 'blocked')
 
-export const applies = ({ series }: { readonly series?: readonly string[] }, to: string): boolean => series === undefined || series.includes(to)
+/** Series whose deviations are listed, the newest first. */
+const LISTED = ['11.1', '10.0', '7.2'] as const
+
+const numbers = (series: string): readonly number[] => series.split('.').map(Number)
+
+/** Another series is taken for the newest listed one that is not above it. */
+const listedAs = (series: string): string => {
+  const [major = 0, minor = 0] = numbers(series)
+  return LISTED.find((each) => {
+    const [above = 0, below = 0] = numbers(each)
+    return major > above || (major === above && minor >= below)
+  }) ?? series
+}
+
+/** Whether what is said of some series is said of this one. */
+export const applies = ({ series }: { readonly series?: readonly string[] }, to: string): boolean =>
+  series === undefined || series.includes(listedAs(to))
 
 interface Compared<Plan> {
   readonly leaf: boolean
@@ -71,17 +87,20 @@ interface Compared<Plan> {
 const compareProbe = <Plan extends Plans>(
   { subject, machine, model, other, series }: Pair<Plan>, plan: Plan, before: readonly Probe[], probe: Probe,
 ): Compared<Plan> => {
-  const { board } = subject
-  const look = (of: Model): Pick<Seen<Plan>, 'answer' | 'steps'> => {
-    const { steps } = of.walk({ ...probe, kind: 'untranslated' })
-    return { steps, answer: ask(of, board, probe) }
+  const { board, lens } = subject
+  const look = (of: Model, asked: Probe): Pick<Seen<Plan>, 'answer' | 'steps'> => {
+    const { steps } = of.walk({ ...asked, kind: 'untranslated' })
+    return { steps, answer: ask(of, board, asked) }
   }
-  const asIf = (instead: Plan): Pick<Seen<Plan>, 'answer' | 'steps'> => {
+  const asIf = (instead: Plan, asked = probe): Pick<Seen<Plan>, 'answer' | 'steps'> => {
     subject.install(other, instead)
-    return look(other)
+    return look(other, asked)
   }
-  const said = look(model)
-  let seen: Seen<Plan> = { plan, original: plan, probe, before, ...said, asIf: (instead) => asIf(instead).answer }
+  const said = look(model, probe)
+  let seen: Seen<Plan> = {
+    plan, original: plan, probe, before, ...said,
+    asIf: (instead, asked) => asIf(instead, asked).answer,
+  }
   const deviating: string[] = []
   for (const deviation of subject.deviations) {
     if (!applies(deviation, series)) continue
@@ -93,8 +112,9 @@ const compareProbe = <Plan extends Plans>(
     if (answerLine(next.answer) !== answerLine(seen.answer)) deviating.push(deviation.id)
     seen = next
   }
-  const expected: Answer = { ...seen.answer, where: onPlatform(seen.answer.where, board) }
-  const found = ask(machine, board, probe)
+  const alone: Answer = { ...seen.answer, where: onPlatform(seen.answer.where, board) }
+  const expected = lens === undefined ? alone : lens.shows(alone)
+  const found = askQemu(machine, subject, probe)
   const leaf = said.answer.where !== 'blocked' || said.steps.at(-1)?.note.endsWith('leaf') === true
   const result = { leaf, model: said.answer, qemu: found, deviations: deviating }
   if (answerLine(found) === answerLine(expected)) return result

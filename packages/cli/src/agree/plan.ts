@@ -1,7 +1,5 @@
-// Plans of table states, whatever the vendor: entries with fields and single bits changed, pages, and the tables above them.
-import { encode } from '@iommu/bits'
-import type { Entry } from '@iommu/bits'
-import { FRAME_BYTES, frameAddress } from '@iommu/hardware'
+// Plans of table states, whatever the vendor: entries with fields and single bits changed, and pages.
+import type { Random } from './random.js'
 
 /** Values of fields by name, over those that a plain path has. */
 export type Fields = Readonly<Record<string, number | bigint>>
@@ -30,93 +28,19 @@ export interface PlannedState<P extends Page = Page> {
   readonly pages: readonly P[]
 }
 
-/** The words of an entry as planned. */
-export const tweaked = (layout: Entry, plain: Fields, { fields = {}, flips = [] }: Tweak = {}): bigint[] => {
-  const all = encode(layout, { ...plain, ...fields })
-  for (const bit of flips) all[bit >> 6] = (all[bit >> 6] as bigint) ^ (1n << BigInt(bit & 63))
-  return all
-}
-
-/** Words by frame number. */
-export type Frames = ReadonlyMap<number, BigUint64Array>
-
-/** Memory of a plan: frames in a row, handed out and filled. */
-export interface Ground {
-  readonly frames: Frames
-  /** The address of so many further bytes, whole frames, all zero. */
-  take(bytes?: number): bigint
-  put(address: bigint, words: readonly bigint[]): void
-}
-
-export const createGround = (first: number): Ground => {
-  const frames = new Map<number, BigUint64Array>()
-  let next = first
-  return {
-    frames,
-    take(bytes = FRAME_BYTES) {
-      const count = Math.ceil(bytes / FRAME_BYTES)
-      // A table is aligned to its size.
-      next = Math.ceil(next / count) * count
-      for (let each = 0; each < count; each++) frames.set(next + each, new BigUint64Array(FRAME_BYTES / 8))
-      next += count
-      return frameAddress(next - count)
-    },
-    put(address, words) {
-      const frame = frames.get(Number(address / BigInt(FRAME_BYTES)))
-      if (frame === undefined) throw new RangeError(`0x${address.toString(16)} has not been taken`)
-      frame.set(words, Number(address % BigInt(FRAME_BYTES)) / 8)
-    },
-  }
-}
-
-/** The shape of a tree of tables, and what its entries are made of. */
-export interface Tree<P extends Page> {
-  readonly levels: number
-  /** log2 of the smallest page, and of the entries of a table. */
-  readonly pageShift: number
-  readonly indexBits: number
-  /** Entries of the root table, log2, where it is not as the others. */
-  readonly rootBits?: number
-  table(level: number, address: bigint, tweak: Tweak | undefined): bigint
-  leaf(page: P): bigint
-  /** Entries that a leaf fills; one where absent. */
-  copies?(page: P): number
-}
-
-/** Puts the pages of a plan and the tables above them below a root that has been taken. */
-export const plant = <P extends Page>({ take, put }: Ground, root: bigint, pages: readonly P[], tree: Tree<P>): void => {
-  const { levels, pageShift, indexBits, rootBits = indexBits } = tree
-  const known = new Map<bigint, bigint>()
-  const at = (table: bigint, iova: bigint, level: number): bigint => {
-    const bits = BigInt(level === levels ? rootBits : indexBits)
-    return table + ((iova >> BigInt(pageShift + indexBits * (level - 1))) & ((1n << bits) - 1n)) * 8n
-  }
-  for (const page of pages) {
-    const { iova, level: lowest, entries } = page
-    let table = root
-    for (let level = levels; level > lowest; level--) {
-      const address = at(table, iova, level)
-      const below = known.get(address) ?? take(8 * 2 ** indexBits)
-      // A table that pages share: the tweaks of the first one that has some count.
-      if (!known.has(address) || entries[level] !== undefined) put(address, [tree.table(level, below, entries[level])])
-      known.set(address, below)
-      table = below
-    }
-    const word = tree.leaf(page)
-    put(at(table, iova, lowest), Array.from({ length: tree.copies?.(page) ?? 1 }, () => word))
-  }
-}
-
-/** Words that differ between two builds of the same shape: what a change stores. */
-export const differences = (before: Frames, after: Frames): (readonly [address: bigint, word: bigint])[] =>
-  [...before].flatMap(([frame, words]) => [...words].flatMap((word, index) => {
-    const now = after.get(frame)?.[index] ?? word
-    return now === word ? [] : [[frameAddress(frame) + BigInt(index * 8), now] as const]
-  }))
-
 /** A plan with one of its pages changed. */
 export const withPage = <P extends Page, Plan extends PlannedState<P>>(plan: Plan, index: number, change: (page: P) => P): Plan =>
   ({ ...plan, pages: plan.pages.map((page, at) => (at === index ? change(page) : page)) })
+
+/** A plan with an entry of the first page's walk changed. */
+export const tweakWalk = <Plan extends PlannedState>(plan: Plan, level: number, tweak: Tweak): Plan =>
+  withPage<Page, Plan>(plan, 0, (page) => ({ ...page, entries: { ...page.entries, [level]: tweak } }))
+
+/** A level of the first page's walk, from its leaf's up. */
+export const levelOnWay = (random: Random, { levels, pages: [page] }: PlannedState & { readonly levels: number }): number => {
+  const lowest = page?.level ?? 1
+  return lowest + random.below(levels - lowest + 1)
+}
 
 /** A plan with one entry on the way changed. */
 export const tweakWay = <Plan extends PlannedState>(plan: Plan, point: keyof Plan['way'] & string, tweak: Tweak): Plan =>

@@ -1,6 +1,7 @@
 // Cases of caches that were not told: a change of tables, and the commands that it wants but one.
+import { differences } from './ground.js'
+import type { Frames } from './ground.js'
 import type { Random } from './random.js'
-import type { PlannedState } from './plan.js'
 import type { Probe, StaleCase } from './subject.js'
 
 /** A command that a change wants, with its name. */
@@ -14,13 +15,33 @@ export interface Change<Plan> {
   wanted(plan: Plan): readonly Wanted[]
 }
 
+/** A change of entries that leaves all tables where they are: what is built before and after it differs in a few words. */
+export const entryChange = <Plan>(
+  name: string, framesOf: (plan: Plan) => Frames, change: (plan: Plan, random: Random) => Plan, wanted: Change<Plan>['wanted'],
+): Change<Plan> => ({
+  name, wanted, make: (random, plan) => ({ spare: new Map(), stores: differences(framesOf(plan), framesOf(change(plan, random))) }),
+})
+
+/** What a case is made of, but for what is missing. */
+interface Parts<Plan> {
+  readonly plan: Plan
+  readonly change: Change<Plan>
+  readonly probe: Probe
+}
+
+/** A case with these commands; `missing` says what they lack. */
+const caseWith = <Plan>(random: Random, { plan, change, probe }: Parts<Plan>, sent: readonly Wanted[], missing: string): StaleCase<Plan> =>
+  ({ plan, name: `${change.name}; ${missing}`, probe, ...change.make(random, plan), commands: sent.map(([, command]) => command) })
+
+/** The case in which the command of this name is left out; all are sent where none has it. */
+export const leavingOut = <Plan>(random: Random, parts: Parts<Plan>, name?: string): StaleCase<Plan> =>
+  caseWith(random, parts, parts.change.wanted(parts.plan).filter(([each]) => each !== name),
+    name === undefined ? 'nothing is left out' : `${name} left out`)
+
 /** All commands, or all but one, or the last one for somebody else. */
-export const caseOf = <Plan extends PlannedState>(random: Random, plan: Plan, change: Change<Plan>, probe: Probe, other: Wanted): StaleCase<Plan> => {
-  const wanted = change.wanted(plan)
+export const caseOf = <Plan>(random: Random, parts: Parts<Plan>, other: Wanted): StaleCase<Plan> => {
+  const wanted = parts.change.wanted(parts.plan)
   const left = random.below(wanted.length + 2)
-  const others = left === wanted.length + 1
-  const sent = others ? [...wanted.slice(0, -1), other] : wanted.filter((_, index) => index !== left)
-  const without = wanted[left]?.[0]
-  const missing = others ? other[0] : without === undefined ? 'nothing is left out' : `${without} left out`
-  return { plan, name: `${change.name}; ${missing}`, probe, ...change.make(random, plan), commands: sent.map(([, command]) => command) }
+  if (left === wanted.length + 1) return caseWith(random, parts, [...wanted.slice(0, -1), other], other[0])
+  return leavingOut(random, parts, wanted[left]?.[0])
 }

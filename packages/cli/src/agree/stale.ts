@@ -6,9 +6,9 @@ import { applies, createPair, onPlatform } from './compare.js'
 import type { Pair } from './compare.js'
 import { createRandom } from './random.js'
 import { ask } from './subject.js'
-import type { StaleCase, Subject, Target } from './subject.js'
+import type { Answer, StaleCase, StaleDeviation, StaleSubject, Subject, Target } from './subject.js'
 
-type Where = bigint | 'blocked'
+type Where = Answer['where']
 
 /** What came of many cases. */
 export interface StaleResult {
@@ -30,14 +30,17 @@ const change = <Plan>(machine: Target, { stores }: StaleCase<Plan>): void => {
   for (const [address] of stores) machine.memory.writeBack(address, 8)
 }
 
+/** What a case came to: the answer before the change, QEMU's at the end, and all that hardware may give. */
 interface Tried {
   readonly before: Where
   readonly found: Where
   readonly allowed: readonly Where[]
 }
 
-const tryOne = <Plan extends { readonly class: string }>({ subject, machine, model }: Pair<Plan>, each: StaleCase<Plan>): Tried => {
-  const { board, stale } = subject
+const tryOne = <Plan extends { readonly class: string }>(
+  { subject, machine, model }: Pair<Plan>, stale: StaleSubject<Plan>, each: StaleCase<Plan>,
+): Tried => {
+  const { board } = subject
   for (const target of [model, machine]) {
     for (const [frame, words] of each.spare) target.memory.load(frameAddress(frame), new Uint8Array(words.buffer))
     subject.install(target, each.plan)
@@ -56,18 +59,38 @@ const tryOne = <Plan extends { readonly class: string }>({ subject, machine, mod
   return { before, found: ask(machine, board, each.probe).where, allowed }
 }
 
+/** The smallest case of a listed deviation, tried. It shows where QEMU gives the old answer, which hardware must not give. */
+export interface TriedStale<Plan> extends Tried {
+  readonly deviation: StaleDeviation<Plan>
+  readonly shows: boolean
+}
+
+/** Tries every deviation that this QEMU is said to have. */
+export const reproduceStale = <Plan extends { readonly class: string }>(pair: Pair<Plan>): readonly TriedStale<Plan>[] => {
+  const { subject: { stale }, machine, series } = pair
+  if (stale === undefined) return []
+  return stale.deviations.filter((each) => applies(each, series)).map((deviation) => {
+    machine.memory.named.clear()
+    const tried = tryOne(pair, stale, deviation.reproduce())
+    return { deviation, ...tried, shows: tried.found === tried.before && !tried.allowed.includes(tried.found) }
+  })
+}
+
+/** Nothing is tried of a subject without cases. */
 export const compareStale = <Plan extends { readonly class: string }>(
   subject: Subject<Plan>, qemu: Qemu, cases: number, seed: number,
 ): StaleResult => {
+  const { stale } = subject
+  if (stale === undefined) return { cases: 0, kinds: new Map(), deviations: new Map() }
   const random = createRandom(seed, `${subject.target} stale`)
   const pair = createPair(subject, qemu)
   const kinds = new Map<string, { old: number; fresh: number }>()
   const deviations = new Map<string, number>()
-  const listed = subject.stale.deviations.filter((each) => applies(each, pair.series))
+  const listed = stale.deviations.filter((each) => applies(each, pair.series))
   for (let done = 0; done < cases; done++) {
-    const each = subject.stale.generate(random)
+    const each = stale.generate(random)
     pair.machine.memory.named.clear()
-    const { before, found, allowed } = tryOne(pair, each)
+    const { before, found, allowed } = tryOne(pair, stale, each)
     const kind = kinds.get(each.name) ?? { old: 0, fresh: 0 }
     kinds.set(each.name, kind)
     if (found === before) kind.old++

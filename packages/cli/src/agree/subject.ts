@@ -7,6 +7,7 @@ import type { Random } from './random.js'
 /** One DMA. */
 export interface Probe {
   readonly source: number
+  readonly pasid?: number
   readonly address: bigint
   readonly access: 'read' | 'write'
 }
@@ -40,8 +41,8 @@ export interface Seen<Plan> {
   readonly steps: readonly Step[]
   /** Probes of this state that went through before: what caches may hold. */
   readonly before: readonly Probe[]
-  /** What the model answers in another state. */
-  asIf(plan: Plan): Answer
+  /** What the model answers in another state, or to another probe. */
+  asIf(plan: Plan, probe?: Probe): Answer
 }
 
 /**
@@ -77,13 +78,15 @@ export interface StaleCase<Plan> {
 }
 
 /** Cases of stale caches in which QEMU gives the old answer, and hardware must not. */
-export interface StaleDeviation {
+export interface StaleDeviation<Plan> {
   readonly id: string
   readonly says: string
   /** Series that deviate so; all where absent. */
   readonly series?: readonly string[]
   /** Whether cases of this name are such. In all of them QEMU's answer is the old one. */
   readonly cases: (name: string) => boolean
+  /** The smallest case in which it shows. */
+  readonly reproduce: () => StaleCase<Plan>
 }
 
 /** How caches are tried: what QEMU answers must be among what hardware may answer. */
@@ -91,7 +94,15 @@ export interface StaleSubject<Plan> {
   generate(random: Random): StaleCase<Plan>
   submit(machine: Target, plan: Plan, commands: readonly (readonly bigint[])[]): void
   createAdversary(model: Model): Adversary
-  readonly deviations: readonly StaleDeviation[]
+  readonly deviations: readonly StaleDeviation<Plan>[]
+}
+
+/** How a QEMU without PASIDs is made to see what requests with PASIDs would meet. */
+export interface Lens {
+  /** What QEMU answers a probe whose PASID it is shown. */
+  ask(machine: QemuMachine, board: Board, probe: Probe): Answer
+  /** An answer as it shows there. */
+  shows(answer: Answer): Answer
 }
 
 /** `Plan` describes a state as data: it can be printed, made smaller, and turned into the words of tables. */
@@ -101,8 +112,6 @@ export interface Subject<Plan extends { readonly class: string }> {
   readonly board: Board
   /** Requester ids of the devices that do the DMA. */
   readonly sources: readonly number[]
-  /** Why a series of QEMU ("7.2") is not compared although it has the board; undefined where it is. */
-  readonly unless?: (series: string) => string | undefined
   /** A model of what this QEMU's registers say that it is, with its memory laid out as QEMU's is. */
   createModel(qemu: QemuMachine): Model
   /** The state of a turn; turns run from 0, and classes take theirs in proportion. */
@@ -116,7 +125,10 @@ export interface Subject<Plan extends { readonly class: string }> {
   /** One line per thing that a plan says. */
   describe(plan: Plan): readonly string[]
   readonly deviations: readonly Deviation<Plan>[]
-  readonly stale: StaleSubject<Plan>
+  /** Where probes have PASIDs. */
+  readonly lens?: Lens
+  /** Absent where caches are tried by another subject of the same IOMMU. */
+  readonly stale?: StaleSubject<Plan>
   readonly driven: DriverSubject
   /** Fault codes that this kind can reach, with what they mean. */
   readonly codes: ReadonlyMap<number, string>
@@ -136,9 +148,18 @@ export const ask = (machine: TestMachine, board: Board, probe: Probe): Answer =>
 
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`
 
+/** Asks QEMU, through a lens where there is one. */
+export const askQemu = (machine: QemuMachine, { board, lens }: Pick<Subject<never>, 'board' | 'lens'>, probe: Probe): Answer =>
+  (lens === undefined ? ask(machine, board, probe) : lens.ask(machine, board, probe))
+
+export const probeLine = ({ source, pasid, address, access }: Probe): string =>
+  `${access} of ${hex(address)} by ${hex(source)}${pasid === undefined ? '' : ` with PASID ${hex(pasid)}`}`
+
+export const whereText = (where: Answer['where']): string => (where === 'blocked' ? 'blocked' : `translated to ${hex(where)}`)
+
 /** One line that is equal for equal answers. */
 export const answerLine = ({ where, records }: Answer): string => [
-  where === 'blocked' ? 'blocked' : `translated to ${hex(where)}`,
+  whereText(where),
   ...records.map(({ code, source, address, access, fields }) =>
     `fault ${hex(code)} of a ${access} of ${hex(address)} by ${hex(source)}${Object.entries(fields).map(([name, value]) => ` ${name}=${hex(value)}`).join('')}`),
   ...(where === 'blocked' && records.length === 0 ? ['nothing recorded'] : []),

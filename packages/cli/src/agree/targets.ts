@@ -4,18 +4,19 @@ import type { Installation } from '@iommu/machine-qemu'
 import { applies, compare, createPair, reproduces } from './compare.js'
 import { compareDriven } from './driven.js'
 import type { DrivenResult } from './driven.js'
-import { compareStale } from './stale.js'
+import { compareStale, reproduceStale } from './stale.js'
 import { amdSubject } from './amd/subject.js'
 import { armSubjects } from './arm/subject.js'
+import { riscvSubjects } from './riscv/subject.js'
 import { vtdSubjects } from './vtd/subject.js'
-import { answerLine } from './subject.js'
+import { answerLine, probeLine, whereText } from './subject.js'
 import type { Subject } from './subject.js'
 
 /** One listed deviation in a run. */
 export interface Listed {
   readonly id: string
   readonly says: string
-  /** Probes of random states that met it. */
+  /** Probes of random states, or cases of stale caches, that met it. */
   readonly count: number
   /** Whether its reproduction still shows it. */
   readonly shows: boolean
@@ -49,8 +50,8 @@ export interface Stale {
   readonly cases: number
   /** How often QEMU still gave the old answer, and how often the new one. */
   readonly kinds: readonly { readonly name: string; readonly old: number; readonly fresh: number }[]
-  /** Cases in which QEMU keeps what hardware must not, by the listed deviation. */
-  readonly listed: readonly { readonly id: string; readonly says: string; readonly count: number }[]
+  /** Listed deviations, with the cases that met them. */
+  readonly listed: readonly Listed[]
   /** An answer that no hardware may give, or that is not as listed. */
   readonly wrong?: { readonly name: string; readonly state: readonly string[]; readonly found: string; readonly allowed: readonly string[] }
 }
@@ -96,13 +97,9 @@ const DRIVEN_SHARE = 0.01
 
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`
 
-const whereText = (where: bigint | 'blocked'): string => (where === 'blocked' ? where : hex(where))
-
 const target = <Plan extends { readonly class: string }>(subject: Subject<Plan>): Target => ({
   name: subject.target,
   run({ installation, probes, seed, progress }) {
-    const why = subject.unless?.(installation.series)
-    if (why !== undefined) return { target: subject.target, unavailable: why }
     let qemu
     try {
       qemu = startQemu({ board: subject.board, installation, devices: subject.sources })
@@ -114,6 +111,7 @@ const target = <Plan extends { readonly class: string }>(subject: Subject<Plan>)
       const pair = createPair(subject, qemu)
       const here = subject.deviations.filter((each) => applies(each, installation.series))
       const shown = here.map((deviation) => ({ deviation, ...reproduces(pair, deviation) }))
+      const shownStale = reproduceStale(pair)
       const result = compare(subject, qemu, { probes, seed, ...(progress === undefined ? {} : { progress }) })
       const { difference } = result
       const driven = compareDriven(subject, qemu, Math.ceil(probes * DRIVEN_SHARE), seed)
@@ -122,6 +120,10 @@ const target = <Plan extends { readonly class: string }>(subject: Subject<Plan>)
         id, says, shows, count: result.deviations.get(id) ?? 0,
         ...(shows || found === undefined || said === undefined ? {}
           : { instead: `the model says ${answerLine(said)}; QEMU says ${answerLine(found)}` }),
+      }))
+      const listedStale = shownStale.map(({ deviation: { id, says }, shows, found, allowed }): Listed => ({
+        id, says, shows, count: stale.deviations.get(id) ?? 0,
+        ...(shows ? {} : { instead: `hardware may say ${allowed.map(whereText).join(' or ')}; QEMU says ${whereText(found)}` }),
       }))
       const all = new Set([...subject.codes.keys(), ...result.codes.model.keys(), ...result.codes.qemu.keys()])
       return {
@@ -132,7 +134,8 @@ const target = <Plan extends { readonly class: string }>(subject: Subject<Plan>)
         leaf: result.leaf,
         agreed: result.agreed,
         deviations: result.probes - result.agreed - (difference === undefined ? 0 : 1),
-        disagreements: [difference, stale.wrong, driven.wrong, ...listed.filter(({ shows }) => !shows)].filter((each) => each !== undefined).length,
+        disagreements: [difference, stale.wrong, driven.wrong].filter((each) => each !== undefined).length
+          + [...listed, ...listedStale].filter(({ shows }) => !shows).length,
         classes: Object.fromEntries([...result.classes].sort(([, a], [, b]) => b - a)),
         codes: [...all].sort((left, right) => left - right).map((code): Code => ({
           code, meaning: subject.codes.get(code) ?? 'not a code of this mode by the specification',
@@ -143,17 +146,14 @@ const target = <Plan extends { readonly class: string }>(subject: Subject<Plan>)
         stale: {
           cases: stale.cases,
           kinds: [...stale.kinds].map(([name, each]) => ({ name, ...each })).sort((a, b) => a.name.localeCompare(b.name)),
-          listed: subject.stale.deviations.flatMap(({ id, says }) => {
-            const count = stale.deviations.get(id)
-            return count === undefined ? [] : [{ id, says, count }]
-          }),
+          listed: listedStale,
           ...(stale.wrong === undefined ? {} : {
             wrong: { ...stale.wrong, found: whereText(stale.wrong.found), allowed: stale.wrong.allowed.map(whereText) },
           }),
         },
         ...(difference === undefined ? {} : { difference: {
           state: subject.describe(difference.plan),
-          probes: difference.probes.map(({ source, address, access }) => `${access} of ${hex(address)} by ${hex(source)}`),
+          probes: difference.probes.map(probeLine),
           model: answerLine(difference.model),
           qemu: answerLine(difference.qemu),
           deviations: difference.deviations,
@@ -168,4 +168,4 @@ const target = <Plan extends { readonly class: string }>(subject: Subject<Plan>)
   },
 })
 
-export const targets: readonly Target[] = [...vtdSubjects.map(target), target(amdSubject), ...armSubjects.map(target)]
+export const targets: readonly Target[] = [...vtdSubjects.map(target), target(amdSubject), ...armSubjects.map(target), ...riscvSubjects.map(target)]

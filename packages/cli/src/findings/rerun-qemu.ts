@@ -5,7 +5,9 @@ import type { Installation } from '@iommu/machine-qemu'
 import { amdSubject } from '../agree/amd/subject.js'
 import { armSubjects } from '../agree/arm/subject.js'
 import { applies, createPair, reproduces } from '../agree/compare.js'
-import { answerLine } from '../agree/subject.js'
+import { riscvSubjects } from '../agree/riscv/subject.js'
+import { reproduceStale } from '../agree/stale.js'
+import { answerLine, probeLine, whereText } from '../agree/subject.js'
 import type { Subject } from '../agree/subject.js'
 import { vtdSubjects } from '../agree/vtd/subject.js'
 import { qemuBackends } from '../qemu/backends.js'
@@ -35,7 +37,7 @@ const hex = (value: number | bigint): string => `0x${value.toString(16)}`
 
 const listed = <Plan extends { readonly class: string }>(subject: Subject<Plan>): Listed => ({
   target: subject.target,
-  deviations: subject.deviations.map(({ id }) => id),
+  deviations: [...subject.deviations, ...subject.stale?.deviations ?? []].map(({ id }) => id),
   reproduce(installation, ids) {
     let qemu
     try {
@@ -46,7 +48,9 @@ const listed = <Plan extends { readonly class: string }>(subject: Subject<Plan>)
     }
     try {
       const pair = createPair(subject, qemu)
-      return subject.deviations.filter((each) => ids.includes(each.id) && applies(each, installation.series)).map((deviation): Tried => {
+      const isMeant = (each: { readonly id: string; readonly series?: readonly string[] }): boolean =>
+        ids.includes(each.id) && applies(each, installation.series)
+      const states = subject.deviations.filter(isMeant).map((deviation): Tried => {
         const { shows, found, said } = reproduces(pair, deviation)
         const { plan, probes } = deviation.reproduce()
         return {
@@ -54,12 +58,29 @@ const listed = <Plan extends { readonly class: string }>(subject: Subject<Plan>)
           shows,
           film: [
             ...subject.describe(plan).map((line) => `  ${line}`),
-            ...probes.map(({ source, address, access }) => `  ${access} of ${hex(address)} by ${hex(source)}`),
+            ...probes.map((each) => `  ${probeLine(each)}`),
             ...(said === undefined ? [] : [`    by the specification: ${answerLine(said)}`]),
             ...(found === undefined ? [] : [`    by QEMU: ${answerLine(found)}`]),
           ],
         }
       })
+      const cases = reproduceStale(pair).filter(({ deviation }) => isMeant(deviation)).map(({ deviation, shows, found, allowed }): Tried => {
+        const { plan, name, probe, stores } = deviation.reproduce()
+        return {
+          id: deviation.id,
+          shows,
+          film: [
+            ...subject.describe(plan).map((line) => `  ${line}`),
+            `  ${probeLine(probe)}`,
+            `  ${name}`,
+            ...stores.map(([address, word]) => `  ${hex(address)} := ${hex(word)}`),
+            `  ${probeLine(probe)}`,
+            `    by the specification: ${allowed.map(whereText).join(' or ')}`,
+            `    by QEMU: ${whereText(found)}`,
+          ],
+        }
+      })
+      return [...states, ...cases]
     } finally {
       qemu.stop()
     }
@@ -69,6 +90,7 @@ const listed = <Plan extends { readonly class: string }>(subject: Subject<Plan>)
 /** Every target whose deviations are listed one by one. */
 export const listedTargets: readonly Listed[] = [
   ...vtdSubjects.map((each) => listed(each)), listed(amdSubject), ...armSubjects.map((each) => listed(each)),
+  ...riscvSubjects.map((each) => listed(each)),
 ]
 
 const rerunAgreement = ({ targets, deviations }: Agreement, installation: Installation): Rerun => {

@@ -2,13 +2,17 @@
 import { createAmdVi } from '@iommu/driver-amd-vi'
 import { driverOver as armOver } from '@iommu/driver-arm-smmuv3/backends'
 import { driverOver as intelOver } from '@iommu/driver-intel-vtd/backends'
+import { cpuTables, driverOver as riscvOver } from '@iommu/driver-riscv/backends'
+import { OFFSETS, readCapabilities } from '@iommu/driver-riscv/registers'
 import type { Backend } from '@iommu/conformance'
 import type { IommuOps } from '@iommu/core'
+import type { Riscv } from '@iommu/driver-riscv'
 import {
-  amdCapabilityHeader, amdVi, boardLack, smmuv3, startQemu, unavailable, vtdFirstStage, vtdFirstStageCaching, vtdLegacy, vtdLegacyCaching,
-  vtdSecondStage, vtdSecondStageCaching, withoutGuestTables,
+  amdCapabilityHeader, amdVi, boardLack, factsOf, riscv, riscvBase, smmuv3, startQemu, unavailable, vtdFirstStage, vtdFirstStageCaching, vtdLegacy,
+  vtdLegacyCaching, vtdSecondStage, vtdSecondStageCaching, withoutGuestTables, withoutProcessDirectories,
 } from '@iommu/machine-qemu'
 import type { Board, Installation, Qemu, QemuMachine } from '@iommu/machine-qemu'
+import { createCpuAddressSpace } from '@iommu/page-table'
 
 /** QEMUs that run at once: a case may compare two machines, and none needs more of them. */
 const AT_ONCE = 2
@@ -28,14 +32,14 @@ export interface QemuBackend {
 
 
 /** Machines of a board, in turn: each call takes the one that was taken longest ago, which is then no more. */
-const createPool = (board: Board, installation: Installation): { next(): ReturnType<Qemu['machine']>; stop(): void } => {
+const createPool = (board: Board, installation: Installation): { readonly next: Qemu['machine']; stop(): void } => {
   const running: Qemu[] = []
   let turn = 0
   return {
-    next() {
+    next(endpoints) {
       const index = turn++ % AT_ONCE
       const qemu = running[index] ??= startQemu({ board, installation })
-      return qemu.machine()
+      return qemu.machine(endpoints)
     },
     stop() {
       for (const qemu of running.splice(0)) qemu.stop()
@@ -45,11 +49,15 @@ const createPool = (board: Board, installation: Installation): { next(): ReturnT
 
 /** What of a backend depends on the driver. */
 type DriverSide = Pick<Backend,
-  'name' | 'physicalBits' | 'physicalBase' | 'mapped' | 'unmapped' | 'base' | 'exempt' | 'createDriver' | 'idsInUse'>
+  'name' | 'physicalBits' | 'physicalBase' | 'mapped' | 'unmapped' | 'base' | 'exempt' | 'createDriver' | 'createAddressSpace' | 'idsInUse'>
 
 interface Kind {
   readonly board: Board
   readonly says: string
+  /** The machine as the driver is to see it, where it is not all that the board has. */
+  readonly shown?: (machine: QemuMachine) => QemuMachine
+  /** Its devices have PASIDs: an IOMMU that cannot be asked about them cannot be it. */
+  readonly pasids?: true
 }
 
 const PC_INTERRUPTS = { start: 0xfee0_0000n, end: 0xfeef_ffffn }
@@ -98,6 +106,25 @@ const arm: DriverSide = {
   idsInUse,
 }
 
+/** virt's RAM begins at 2 GiB here. */
+const RISCV_RAM = 0x8000_0000n
+
+const riscvSide: DriverSide = {
+  name: 'driver-riscv',
+  physicalBits: 56,
+  physicalBase: RISCV_RAM,
+  mapped: [RISCV_RAM + 0x10_0000n, RISCV_RAM + 0x4000_0000n],
+  unmapped: RISCV_RAM + 0x20_0000n,
+  base: 2n * RISCV_RAM,
+  exempt: { start: 0n, end: RISCV_RAM - 1n },
+  createDriver: (machines, { warn }) => riscvOver(machines, warn),
+  createAddressSpace({ memory, registers }, name) {
+    const { firstStageLevels, physicalBits } = readCapabilities(registers.read64(OFFSETS.capabilities))
+    return createCpuAddressSpace(memory, name, cpuTables({ firstStage: firstStageLevels, physicalBits }))
+  },
+  idsInUse: (ops) => (ops as Riscv).identifiersInUse(),
+}
+
 const sides: Readonly<Record<string, { readonly side: DriverSide; readonly kinds: readonly Kind[] }>> = {
   'driver-intel-vtd': {
     side: intel,
@@ -112,6 +139,15 @@ const sides: Readonly<Record<string, { readonly side: DriverSide; readonly kinds
   },
   'driver-amd-vi': { side: amd, kinds: [{ board: amdVi, says: 'host tables' }] },
   'driver-arm-smmuv3': { side: arm, kinds: [{ board: smmuv3, says: 'every stage that it has' }] },
+  'driver-riscv': {
+    side: riscvSide,
+    kinds: [
+      { board: riscv, says: 'process contexts', pasids: true },
+      { board: riscv, says: 'device contexts alone, both stages', shown: withoutProcessDirectories },
+      { board: riscvBase, says: 'base contexts, process contexts', pasids: true },
+      { board: riscvBase, says: 'base contexts alone, both stages', shown: withoutProcessDirectories },
+    ],
+  },
 }
 
 /** Drivers that have a board. */
@@ -121,8 +157,10 @@ export const driversOnQemu: readonly string[] = Object.keys(sides)
 export const qemuBackends = (driver: string, installation: Installation): readonly QemuBackend[] => {
   const { side, kinds } = sides[driver] ?? { kinds: [] }
   if (side === undefined) return []
-  return kinds.map(({ says, board }): QemuBackend => {
+  return kinds.map(({ says, board, pasids, shown = (machine) => machine }): QemuBackend => {
     const lack = boardLack(board, installation)
+      ?? (pasids === true && board.pasids?.(factsOf(installation, board.emulator)) === undefined
+        ? `QEMU ${installation.version} cannot be asked where requests with PASIDs go` : undefined)
     const pool = createPool(board, installation)
     return {
       board,
@@ -135,7 +173,7 @@ export const qemuBackends = (driver: string, installation: Installation): readon
         createMachine({ unit, endpoints }) {
           if (unit > 0) unavailable('the board has one IOMMU')
           if ([...endpoints.values()].some(({ atsQueueDepth }) => atsQueueDepth !== undefined)) unavailable('no device of QEMU here does ATS')
-          return pool.next()
+          return shown(pool.next(endpoints))
         },
       },
     }

@@ -49,7 +49,7 @@ const report = (result: TargetResult, io: Io): string[] => {
   const reached = codes.filter((each) => each.model > 0)
   const missed = codes.filter((each) => each.model + each.qemu === 0)
   const line = (text: string): string[] => wrap(text, io.columns, 4)
-  const instead = listed.filter(({ shows }) => !shows)
+  const instead = [...listed, ...stale.listed].filter(({ shows }) => !shows)
   return [
     `${disagreements > 0 ? paint('wrong', '✗') : paint('set', '✓')} ${paint('name', target)} on QEMU ${qemu}: ${count(probes)} probes of ${count(states)} states, `
     + `${percent(leaf, probes)} to the leaf`,
@@ -62,7 +62,7 @@ const report = (result: TargetResult, io: Io): string[] => {
     ...line(`  driver      ${driven.rounds} rounds of calls: ${count(driven.words)} table words, ${driven.probes} probes`),
     ...(driven.wrong === undefined ? [] : line(`  ${paint('wrong', 'different')}   ${driven.wrong}`)),
     ...stale.kinds.flatMap(({ name, old, fresh }) => line(paint('note', `  caches      ${name}: the old answer ${old} times, the new one ${fresh}`))),
-    ...stale.listed.flatMap(({ id, says, count: times }) => line(paint('note', `  caches      ${times} by ${id}: ${says}`))),
+    ...stale.listed.filter((each) => each.count > 0).flatMap(({ id, says, count: times }) => line(paint('note', `  caches      ${times} by ${id}: ${says}`))),
     ...(stale.wrong === undefined ? [] : [
       `  ${paint('wrong', 'not allowed')} ${stale.wrong.name}: QEMU says ${stale.wrong.found}, and expected is ${stale.wrong.allowed.join(' or ')}`,
       ...stale.wrong.state.flatMap((each) => line(`    ${each}`)),

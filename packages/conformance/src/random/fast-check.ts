@@ -1,10 +1,12 @@
 // Walks by fast-check, which is handed in: it draws the commands, and makes a sequence short that fails.
 import type { Backend } from '../backend.js'
 import type { Command } from './command.js'
-import { kinds } from './kinds.js'
+import { kinds, takesPart } from './kinds.js'
+import type { Kind } from './kinds.js'
 import type { Model } from './model.js'
+import { SETTINGS } from './setting.js'
 import { start } from './walk.js'
-import type { Start, WalkOptions } from './walk.js'
+import type { Ground, Start } from './walk.js'
 
 /** Some values, by the library that draws them. */
 export interface Arbitrary<T> {
@@ -23,31 +25,34 @@ export interface FastCheck {
   nat(max: number): Arbitrary<number>
   tuple(...numbers: Arbitrary<number>[]): Arbitrary<number[]>
   commands(kinds: Arbitrary<CheckedCommand>[], settings: { readonly maxCommands: number; readonly size: 'max' }): Arbitrary<Iterable<CheckedCommand>>
-  property(walks: Arbitrary<Iterable<CheckedCommand>>, holds: (walk: Iterable<CheckedCommand>) => void): unknown
+  property(
+    setting: Arbitrary<number>, walks: Arbitrary<Iterable<CheckedCommand>>, holds: (setting: number, walk: Iterable<CheckedCommand>) => void,
+  ): unknown
   assert(property: unknown, settings: { readonly numRuns: number; readonly seed?: number }): void
   modelRun(setUp: () => { readonly model: Model; readonly real: Start }, walk: Iterable<CheckedCommand>): void
 }
 
 const COMMANDS = 40
 
-const looked = (command: Command): CheckedCommand => ({
-  check: (model) => command.check(model),
+const looked = (kind: Kind, command: Command): CheckedCommand => ({
+  check: (model) => takesPart(kind, model) && command.check(model),
   run: (_model, real) => real.step(command),
   toString: () => command.toString(),
 })
 
 /** Throws what fast-check throws, with its seed and the shortest walk that fails. */
 export const checkWalks = (
-  fc: FastCheck, backend: Backend, { walks, seed, ...options }: WalkOptions & { readonly walks: number; readonly seed?: number },
+  fc: FastCheck, backend: Backend, { walks, seed, ...ground }: Ground & { readonly walks: number; readonly seed?: number },
 ): void => {
   // An arbitrary for each share, since the library draws evenly.
-  const commands = kinds.flatMap(({ weight, draws, make }) => {
-    const drawn = fc.tuple(...draws.map((values) => fc.nat(values - 1))).map((numbers) => looked(make(...numbers)))
+  const commands = kinds.flatMap((kind) => {
+    const { weight, draws, make } = kind
+    const drawn = fc.tuple(...draws.map((values) => fc.nat(values - 1))).map((numbers) => looked(kind, make(...numbers)))
     return Array.from({ length: weight }, () => drawn)
   })
-  const property = fc.property(fc.commands(commands, { maxCommands: COMMANDS, size: 'max' }), (walk) => {
+  const property = fc.property(fc.nat(SETTINGS - 1), fc.commands(commands, { maxCommands: COMMANDS, size: 'max' }), (setting, walk) => {
     fc.modelRun(() => {
-      const real = start(backend, options)
+      const real = start(backend, { ...ground, setting })
       return { model: real.model, real }
     }, walk)
   })

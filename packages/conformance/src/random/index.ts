@@ -1,7 +1,12 @@
 // Random walks over the whole API: with the suite's own numbers, or with fast-check handed in.
+export { ABILITIES } from './abilities.js'
+export type { Ability } from './abilities.js'
 export { checkWalks } from './fast-check.js'
 export type { Arbitrary, CheckedCommand, FastCheck } from './fast-check.js'
 export type { Command } from './command.js'
 export type { Model } from './model.js'
+export { walks } from './register.js'
+export type { WalkSources } from './register.js'
 export { renderMisstep, runWalks, start } from './walk.js'
-export type { Misstep, Start, Walked, WalkOptions, WalksOptions } from './walk.js'
+export type { Ground, Misstep, Start, Walked, WalkOptions, WalksOptions } from './walk.js'
+export type { Setting, Theme } from './setting.js'

@@ -4,8 +4,9 @@ import { addressOf, ANY, FAILURES, failureOf, frameOf, FRAMES, hex, pick, places
 import type { Place } from './choices.js'
 import { command } from './command.js'
 import type { Kind } from './kinds.js'
+import { learnCrossing } from './kinds-groups.js'
 import { predictPasid } from './kinds-pasids.js'
-import { isRecovering } from './model.js'
+import { carriesNow, fits, isRecovering } from './model.js'
 import type { Mapping, Model, ModelSpace } from './model.js'
 
 type Process = Place & { readonly space: ModelSpace }
@@ -26,7 +27,9 @@ const bind: Kind = {
     failure: failureOf(fails),
     predict(aim, model) {
       if (users(aim) > 0) return ['ok']
-      return [isRecovering(model, aim.device.group) ? 'EBUSY' : predictPasid(model, { ...aim, domain: aim.space.domain })]
+      const predicted = isRecovering(model, aim.device.group) ? ['EBUSY'] : predictPasid(model, { ...aim, domain: aim.space.domain })
+      // A unit that cannot walk the process's tables makes no domain for it.
+      return fits(model, aim.space.domain, 'pasid', aim.device.unit) === true ? predicted : [...predicted, 'EOPNOTSUPP']
     },
     call: ({ device, space }, world): SvaBond | undefined => {
       const cpu = world.space(space)
@@ -39,8 +42,15 @@ const bind: Kind = {
       space.users.set(device.group, users(aim) + 1)
       model.pasids.add(bond.pasid)
       group.pasids.set(bond.pasid, space.domain)
+      group.handles.add(bond.pasid)
+      learnCrossing(model, { device, group, domain: space.domain }, true)
       const real = world.bench.core.group(world.device(device)).pasids.get(bond.pasid)
       if (real !== undefined) world.name(space.domain, real)
+    },
+    refused(aim, model, _world, code) {
+      const domain = aim.space.domain
+      const refuses = code === 'EOPNOTSUPP' || (code === 'EINVAL' && carriesNow(model, aim.device.group) && !aim.group.shaken)
+      if (refuses && fits(model, domain, 'pasid', aim.device.unit) === undefined) learnCrossing(model, { ...aim, domain }, false)
     },
   }),
 }
@@ -60,7 +70,9 @@ const unbind: Kind = {
     },
     settle(aim, _model, _world, bond) {
       aim.space.users.set(aim.device.group, users(aim) - 1)
-      if (users(aim) === 0 && bond !== undefined) aim.group.pasids.delete(bond.pasid)
+      if (users(aim) > 0 || bond === undefined) return
+      aim.group.pasids.delete(bond.pasid)
+      aim.group.handles.delete(bond.pasid)
     },
   }),
 }

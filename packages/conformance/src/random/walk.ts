@@ -1,17 +1,28 @@
 // Walks: sequences of commands on a fresh machine, looked at after each; drawn from a seed, and made short where one fails.
 import { createCore as wholeCore } from '@iommu/core'
 import type { Backend, CreateCore } from '../backend.js'
+import { ABILITIES } from './abilities.js'
+import type { Ability } from './abilities.js'
 import type { Command } from './command.js'
-import { kinds } from './kinds.js'
+import { kinds, takesPart } from './kinds.js'
+import type { Kind } from './kinds.js'
 import type { Model } from './model.js'
+import { SETTINGS, settingOf } from './setting.js'
+import type { Setting } from './setting.js'
 import { audit, createOldJudge, createWorld } from './world.js'
 import type { World } from './world.js'
 
-export interface WalkOptions {
+/** What a walk is made on. */
+export interface Ground {
   /** The core layer under test. */
   readonly createCore?: CreateCore
-  /** What new groups get; 'dma' where absent. What a backend does not have it does not get. */
-  readonly defaultType?: 'dma' | 'identity'
+  /** Abilities that the walks do without. */
+  readonly without?: readonly Ability[]
+}
+
+export interface WalkOptions extends Ground {
+  /** One of `SETTINGS`. */
+  readonly setting?: number
 }
 
 /** A world before its first command. */
@@ -22,8 +33,9 @@ export interface Start {
   step(command: Command): void
 }
 
-export const start = (backend: Backend, { createCore = wholeCore, defaultType = 'dma' }: WalkOptions = {}): Start => {
-  const { model, world } = createWorld(backend, defaultType, createCore)
+export const start = (backend: Backend, { createCore = wholeCore, without = [], setting = 0 }: WalkOptions = {}): Start => {
+  const abilities = new Set(ABILITIES.filter((each) => !without.includes(each)))
+  const { model, world } = createWorld(backend, settingOf(setting, abilities), abilities, createCore)
   const { trace } = world.bench
   const olds = createOldJudge()
   return {
@@ -40,16 +52,16 @@ export const start = (backend: Backend, { createCore = wholeCore, defaultType = 
 
 /** A walk that failed: the fewest of its commands that fail still, and how the last one does. */
 export interface Misstep {
-  readonly defaultType: 'dma' | 'identity'
+  readonly setting: Setting
   readonly commands: readonly string[]
   readonly reason: string
 }
 
-export interface WalksOptions extends Pick<WalkOptions, 'createCore'> {
+export interface WalksOptions extends Ground {
   /** The same seed makes the same walks. */
   readonly seed: number
   readonly walks: number
-  /** Commands of each; 24 where absent. */
+  /** Commands of each; 32 where absent. */
   readonly length?: number
 }
 
@@ -62,7 +74,7 @@ export interface Walked {
   readonly misstep?: Misstep
 }
 
-const LENGTH = 24
+const LENGTH = 32
 /** Draws for one command that makes sense. */
 const PATIENCE = 20
 
@@ -77,17 +89,15 @@ const createDraw = (seed: number): ((limit: number) => number) => {
   }
 }
 
-const WEIGHTS = kinds.reduce((sum, { weight }) => sum + weight, 0)
-
-const drawCommand = (draw: (limit: number) => number): Command => {
-  let left = draw(WEIGHTS)
-  const kind = kinds.find(({ weight }) => (left -= weight) < 0) ?? (kinds[0] as (typeof kinds)[number])
+const drawCommand = (from: readonly Kind[], draw: (limit: number) => number): Command => {
+  let left = draw(from.reduce((sum, { weight }) => sum + weight, 0))
+  const kind = from.find(({ weight }) => (left -= weight) < 0) ?? (from[0] as Kind)
   return kind.make(...kind.draws.map(draw))
 }
 
 /** Why a sequence fails, with what of it ran; undefined where it holds. */
 const misstepOf = (
-  backend: Backend, options: Required<WalkOptions>, commands: readonly Command[],
+  backend: Backend, options: WalkOptions, commands: readonly Command[],
 ): { readonly ran: readonly Command[]; readonly reason: string } | undefined => {
   const { model, step } = start(backend, options)
   const ran: Command[] = []
@@ -107,7 +117,7 @@ const sentenceOf = (error: unknown): string =>
   (!(error instanceof Error) ? String(error) : error.name === 'StatementFailed' ? error.message : `unexpected ${error.name}: ${error.message}`)
 
 /** Leaves out what it can: halves first, then quarters, then single commands. */
-const shrink = (backend: Backend, options: Required<WalkOptions>, commands: readonly Command[]): ReturnType<typeof misstepOf> => {
+const shrink = (backend: Backend, options: WalkOptions, commands: readonly Command[]): ReturnType<typeof misstepOf> => {
   let found = misstepOf(backend, options, commands)
   for (let size = Math.ceil((found?.ran.length ?? 0) / 2); found !== undefined && size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
     for (let at = 0; at < found.ran.length;) {
@@ -120,16 +130,17 @@ const shrink = (backend: Backend, options: Required<WalkOptions>, commands: read
 }
 
 /** Walks of a backend, until one fails. */
-export const runWalks = (backend: Backend, { seed, walks, length = LENGTH, createCore = wholeCore }: WalksOptions): Walked => {
+export const runWalks = (backend: Backend, { seed, walks, length = LENGTH, ...ground }: WalksOptions): Walked => {
   const totals = { walks: 0, commands: 0, stores: 0, transitions: 0, failuresInjected: 0 }
   for (let turn = 0; turn < walks; turn++) {
     const draw = createDraw(Math.imul(seed, 0x9e37_79b1) + turn)
-    const options = { createCore, defaultType: draw(3) === 0 ? 'identity' : 'dma' } as const
+    const options: WalkOptions = { ...ground, setting: draw(SETTINGS) }
     const { model, world, step } = start(backend, options)
+    const from = kinds.filter((kind) => takesPart(kind, model))
     const ran: Command[] = []
     let failed = false
     for (let draws = 0; draws < length * PATIENCE && ran.length < length && !failed; draws++) {
-      const command = drawCommand(draw)
+      const command = drawCommand(from, draw)
       if (!command.check(model)) continue
       ran.push(command)
       try {
@@ -146,12 +157,13 @@ export const runWalks = (backend: Backend, { seed, walks, length = LENGTH, creat
     totals.failuresInjected += counts.failures
     if (!failed) continue
     const { ran: shortest = ran, reason = 'it fails once, and not again' } = shrink(backend, options, ran) ?? {}
-    return { ...totals, misstep: { defaultType: options.defaultType, commands: shortest.map(String), reason } }
+    return { ...totals, misstep: { setting: model.setting, commands: shortest.map(String), reason } }
   }
   return totals
 }
 
+const sayDefaultType = { dma: [], 'dma-fq': ['unmaps of default domains are queued'], identity: ['default domains are identity'] } as const
+
 /** A misstep in lines: what ran, and what was found then. */
-export const renderMisstep = ({ defaultType, commands, reason }: Misstep): string => [
-  ...(defaultType === 'dma' ? [] : ['default domains are identity']), ...commands, reason,
-].join('; ')
+export const renderMisstep = ({ setting: { defaultType, deferred }, commands, reason }: Misstep): string =>
+  [...sayDefaultType[defaultType], ...(deferred ? ['attaches wait'] : []), ...commands, reason].join('; ')

@@ -102,7 +102,7 @@ export const closingLine = ({ passed, failed, skipped }: { readonly passed: numb
   `${passed} passed, ${failed} failed, ${skipped} skipped`
 
 /** What was looked at, and by what means: counted, never estimated. */
-const countLines = ({ totals: { stores, transitions, failuresInjected, adversary, walks }, results }: Report): string[] => {
+const countLines = ({ totals: { stores, transitions, failuresInjected, adversary, walks }, results, quick }: Report): string[] => {
   const { changes, copies, looks, invalidations: { needed, tooWide, needless, mandated } } = adversary
   return [
     `${number(new Set(results.map(({ statement }) => statement)).size)} statements, ${number(transitions)} transitions, ${number(stores)} stores watched, ${number(failuresInjected)} failures injected`,
@@ -113,6 +113,7 @@ const countLines = ({ totals: { stores, transitions, failuresInjected, adversary
       `against hardware that may look after every step: ${number(changes)} changes, ${number(looks)} looks, ${number(copies)} copies explored`,
       `invalidations: ${number(needed)} needed (${number(tooWide)} of them wider than needed), ${number(needless)} needless, ${number(mandated)} mandated`,
     ]),
+    ...(quick === undefined ? [] : [`quick: on ${quick.kinds} of ${quick.of} kinds of hardware, the plainest of each driver; all of them: iommu conform`]),
   ]
 }
 

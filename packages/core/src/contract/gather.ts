@@ -29,8 +29,9 @@ export const gatherIsEmpty = (gather: Gather): boolean => gather.start > gather.
 
 /** Adds `size` bytes at `iova` to the gather, widening its range. */
 export const gatherAdd = (gather: Gather, iova: bigint, size: bigint, pageSize: bigint): void => {
+  const end = iova + size - 1n
   if (iova < gather.start) gather.start = iova
-  if (iova + size - 1n > gather.end) gather.end = iova + size - 1n
+  if (end > gather.end) gather.end = end
   if (gather.pageSize === 0n || pageSize < gather.pageSize) gather.pageSize = pageSize
 }
 

@@ -1,11 +1,21 @@
 // The devices of a driver: which unit each is behind, and what the driver keeps of it from probe to release.
-import type { Device } from '../contract/index.js'
+import type { Device, Manifest } from '../contract/index.js'
 import { IommuError } from '../errors.js'
 import { vacate } from './occupants.js'
 import type { Points } from './occupants.js'
 
 /** Told, in a sentence, of what cannot be helped: hardware that does not answer while a device is blocked. */
 export type Warn = (sentence: string) => void
+
+/** What every driver is told at its creation. */
+export interface DriverOptions<Machine, Programming> {
+  /** Further units of the same machine; a device names its own by `unit`, counted from 0. */
+  readonly moreUnits?: readonly Machine[]
+  /** Told of what cannot be helped: a unit that does not answer while a device is blocked. */
+  readonly warn?: Warn
+  /** The pure half of the driver; variants replace a member of it. */
+  readonly programming?: Programming
+}
 
 /** What domains need of the driver that made them. */
 export interface DriverFace<State> {
@@ -57,6 +67,14 @@ export const createDevices = <Unit, State extends Points<State, never>>(units: r
       states.delete(device)
     },
   }
+}
+
+/** The devices behind a driver's units, and the driver as its domains know it. */
+export const createFace = <Unit, State extends Points<State, never>>(
+  units: readonly Unit[], { name, maxPasids }: Manifest, warn: Warn = () => undefined,
+): { readonly devices: Devices<Unit, State>; readonly driver: DriverFace<State> } => {
+  const devices = createDevices<Unit, State>(units)
+  return { devices, driver: { owner: Symbol(name), pasids: maxPasids > 0, warn, stateOf: devices.stateOf } }
 }
 
 /** The ids under which a device's requests come: its requester id and its aliases. */

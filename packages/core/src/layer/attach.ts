@@ -32,6 +32,8 @@ export const attachGroup = (core: CoreContext, group: GroupState, domain: Domain
   }
   requireCompatible(core, group, domain)
   throwIf(core.steps.switchGroup(core, group, domain, false))
+  // A default domain may have been set with a handle, which would name the former domain. Linux leaves it.
+  group.pasids.delete(NO_PASID)
 }
 
 /** For drivers that know of one device only: they would not expect to move others (Linux, `iommu_attach_device`). */

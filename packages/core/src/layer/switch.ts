@@ -61,11 +61,11 @@ export const setMemberDomain = (
     return new IommuError('EINVAL', `${device.name} has memory that must stay mapped 1:1, and cannot be blocked`)
   }
   if (core.steps.staysDeferred(member, domain)) return undefined
-  member.attachDeferred = false
   const refused = core.steps.attachMember(member, domain, old)
-  if (refused && mustSucceed && group.blockingDomain && group.blockingDomain !== domain) {
-    core.steps.pushToBlocking(core, member, old)
-  }
+  if (!refused || !mustSucceed) return refused
+  // The group leaves the old domain whatever this member says: nothing of it is waited for any more.
+  member.attachDeferred = false
+  if (group.blockingDomain && group.blockingDomain !== domain) core.steps.pushToBlocking(core, member, old)
   return refused
 }
 

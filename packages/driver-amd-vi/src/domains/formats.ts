@@ -74,7 +74,6 @@ export const choosePagingFormat = (unit: Unit, name: string | undefined, pasid: 
 export const incompatibility = ({ name, kind, levels, unit: made }: ChosenFormat, unit: Unit, pasid: number): string | undefined => {
   const possible = pasid === 0 ? formatNames(unit) : pasidFormatNames(unit)
   if (!possible.includes(name)) return `the unit has no ${name} for ${pasid === 0 ? 'requester ids' : 'PASIDs'}`
-  if (unit === made) return undefined
   if (kind === 'host' && unit.capabilities.hostLevels < levels) return 'the unit has host tables of fewer levels'
   if (made.hostAddressBits > unit.hostAddressBits) return 'the unit has narrower physical addresses'
   if (kind === 'guest' && made.capabilities.noExecute && !unit.capabilities.noExecute) return 'the unit has no no-execute bit'

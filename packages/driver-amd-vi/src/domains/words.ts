@@ -1,6 +1,7 @@
 // The words of each domain state: a device table entry, and entries of a GCR3 table. Pure.
 import { decode, encode } from '@iommu/bits'
 import type { PageTag } from '../programming/invalidate.js'
+import { usesGuestTables } from '../programming/plan.js'
 import { deviceTableEntry, gcr3Entry, platformWords } from '../tables/index.js'
 import type { GuestLevels, HostLevels } from '../tables/index.js'
 
@@ -90,16 +91,12 @@ export const leavesRoom = (state: PointState, { gcr3 }: WordFacts): boolean => {
 }
 
 /** Whether requests without PASID go through GCR3[0]. */
-export const usesSlot = (words: readonly bigint[]): boolean => {
-  const { V, TV, GV, GIoV } = decode(deviceTableEntry, words)
-  return V === 1 && TV === 1 && GV === 1 && GIoV === 1
-}
+export const usesSlot = (words: readonly bigint[]): boolean =>
+  usesGuestTables(words) && decode(deviceTableEntry, words).GIoV === 1
 
 /** GuestPagingMode, where the entry uses it. */
-export const guestMode = (words: readonly bigint[]): number | undefined => {
-  const { V, TV, GV, GuestPagingMode } = decode(deviceTableEntry, words)
-  return V === 1 && TV === 1 && GV === 1 ? GuestPagingMode : undefined
-}
+export const guestMode = (words: readonly bigint[]): number | undefined =>
+  (usesGuestTables(words) ? decode(deviceTableEntry, words).GuestPagingMode : undefined)
 
 /** Under which tag hardware caches what an entry itself leads to; what GCR3[0] leads to is the slot's. */
 export const entryTag = (words: readonly bigint[]): PageTag | undefined => {

@@ -1,5 +1,5 @@
 // The AMD side of adversarial mode: which entries a request reads, under which tags, and the walks.
-import { createAdversary, frameOf } from '@iommu/hardware'
+import { createAdversary, frameOf, supplied } from '@iommu/hardware'
 import type { Adversary, AdversaryOptions, Fetch, Fetched, HardwareEvent, Look, Reached, Vendor, Walked } from '@iommu/hardware'
 import { ABSENT, LEAF, rootPointer, walkFrom } from '@iommu/page-table'
 import type { TablePointer } from '@iommu/page-table'
@@ -79,7 +79,7 @@ const walkOf = (hardware: Hardware, { stage, levels, root, gcr3, pasid, address 
       from = rootPointer(format, found)
       if (gcr3 !== undefined) tell(from, ALL_FRAMES)
     }
-    const leaf = walkFrom(amdWalk, format, view, address, from, (pointer, covers) => tell(pointer, extent(frame, covers)))
+    const leaf = walkFrom(amdWalk, format, view, frame, from, (pointer, covers) => tell(pointer, extent(frame, covers)))
     const keeps = leaf.status === LEAF || (leaf.status === ABSENT && capabilities.notPresentCache)
     return answer({ leaf, stage }, keeps, leaf.status === LEAF ? leaf.pageShift : 12)
   }
@@ -109,7 +109,8 @@ const ORDER: Readonly<Record<string, number>> = { 'device-entry': 0, pages: 1, '
 
 const vendorOf = ({ hardware, memory, endpoint }: AmdMachine): Vendor<Translation, TablePointer> => ({
   translate: (request, look) =>
-    translate(hardware, request, { choose: () => 0, cached: false, fills: false, supply: supplyOf(hardware, look) }),
+    translate(hardware, request, supplied(supplyOf(hardware, look))),
+  settings: () => Object.values(hardware.state),
   command: (event: HardwareEvent) =>
     (event.kind === 'command' ? commandOf(event, (address, data) => memory.load64(address) === data) : undefined),
   ordered: (earlier, later) => (ORDER[earlier.kind] ?? 3) < (ORDER[later.kind] ?? -1),

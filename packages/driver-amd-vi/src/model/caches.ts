@@ -1,6 +1,6 @@
 // The caches of the hardware: what each invalidation command drops, and nothing more.
 import { createEntryCache } from '@iommu/hardware'
-import type { EntryCache, Names, TranslationCache } from '@iommu/hardware'
+import type { DeviceTlbs, EntryCache, Names } from '@iommu/hardware'
 import { createTranslations, forgetPages } from '@iommu/page-table'
 import type { Translations } from '@iommu/page-table'
 import type { DeviceEntry, Gcr3Copy } from './copies.js'
@@ -20,7 +20,7 @@ export interface Caches {
   readonly host: Translations<Leaf>
   readonly guest: Translations<Leaf>
   /** Per source: what its device TLB holds, by PASID (0: none). */
-  readonly devices: Map<number, TranslationCache<Leaf>>
+  readonly devices: DeviceTlbs
 }
 
 const PASIDS = 0x100000
@@ -29,11 +29,12 @@ const MOST_LEVELS = 6
 /** The tag of a guest translation, and the key of a GCR3 entry's copy. */
 export const guestTag = (domainId: number, pasid: number): number => domainId * PASIDS + pasid
 
-export const createCaches = (): Caches => ({
+/** `iotlb`: whether translations are kept. */
+export const createCaches = (iotlb = true): Caches => ({
   entries: createEntryCache(),
   gcr3: createEntryCache(),
-  host: createTranslations(MOST_LEVELS),
-  guest: createTranslations(MOST_LEVELS),
+  host: createTranslations(MOST_LEVELS, iotlb),
+  guest: createTranslations(MOST_LEVELS, iotlb),
   devices: new Map(),
 })
 

@@ -13,15 +13,15 @@ export interface DeviceContext {
   readonly read: boolean
   readonly write: boolean
   readonly domainId: number
+  /** The domain, as outcomes spell it. */
+  readonly tag: string
   readonly ats: boolean
   /** SA: page faults are not logged. */
   readonly silent: boolean
   /** Host tables; undefined: Mode 0. */
   readonly host: { readonly levels: HostLevels; readonly root: number } | undefined
   /** The GCR3 table; undefined: GV is 0. */
-  readonly guest: {
-    readonly table: bigint
-    readonly gcr3Levels: number
+  readonly guest: Gcr3From & {
     readonly levels: GuestLevels
     /** GIoV: requests without PASID are those of PASID 0. */
     readonly io: boolean
@@ -40,8 +40,15 @@ export class Stopped {
 
 /** What the cache of device table entries holds: an entry that is programmed wrongly is kept like any other. */
 export type DeviceEntry = DeviceContext | Stopped
-/** Frame of a guest table's root, or that there is none. */
-export type Gcr3Copy = number | 'absent'
+/** What the entry of a PASID leads to. */
+export interface GuestRoot {
+  /** Frame of the root table. */
+  readonly root: number
+  /** Domain and PASID, as outcomes spell them. */
+  readonly tag: string
+}
+/** A copy of the entry of a PASID, or that there was none. */
+export type Gcr3Copy = GuestRoot | 'absent'
 
 /** What reading needs to know of the unit. */
 export interface Reader {
@@ -110,11 +117,12 @@ export const fetchDeviceEntry = (reader: Reader, table: DeviceTable, source: num
     read: e.IR === 1,
     write: e.IW === 1,
     domainId: e.DomainID,
+    tag: `domain ${e.DomainID}`,
     ats: e.V === 1 && e.I === 1,
     silent: e.V === 1 && e.SA === 1,
     host: translates && e.Mode > 0 ? { levels: e.Mode as HostLevels, root: frameOf(e.HostPTRoot) } : undefined,
     guest: translates && e.GV === 1
-      ? { table: e.GCR3TRP, gcr3Levels: e.GLX + 1, levels: e.GuestPagingMode === 1 ? 5 : 4, io: e.GIoV === 1 } : undefined,
+      ? { table: e.GCR3TRP, gcr3Levels: e.GLX + 1, domainId: e.DomainID, levels: e.GuestPagingMode === 1 ? 5 : 4, io: e.GIoV === 1 } : undefined,
   }
 }
 

@@ -11,18 +11,10 @@ export interface Formats {
 
 /** Formats are made once per unit: what is reserved in an entry depends on the unit's capabilities. */
 export const createFormats = ({ noExecute }: Capabilities, addressBits: number): Formats => {
-  const host = new Map<HostLevels, Format>()
-  const guest = new Map<GuestLevels, Format>()
+  const host: Format[] = []
+  const guest: Format[] = []
   return {
-    host(levels) {
-      let format = host.get(levels)
-      if (format === undefined) host.set(levels, (format = amdV1({ levels, addressBits })))
-      return format
-    },
-    guest(levels) {
-      let format = guest.get(levels)
-      if (format === undefined) guest.set(levels, (format = amdV2({ levels, leafShifts: [12, 21, 30], addressBits, noExecute })))
-      return format
-    },
+    host: (levels) => host[levels] ??= amdV1({ levels, addressBits }),
+    guest: (levels) => guest[levels] ??= amdV2({ levels, leafShifts: [12, 21, 30], addressBits, noExecute }),
   }
 }

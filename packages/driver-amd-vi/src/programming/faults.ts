@@ -10,7 +10,7 @@ const LENGTH = 8
 
 /** One event as hardware logged it. */
 export interface RecordedFault {
-  /** `events` of ./tables has its name, and says what it means. */
+  /** `events` of ./queues has its name, and says what it means. */
   readonly code: number
   /** Absent where the event is no device's. */
   readonly source?: number
@@ -47,12 +47,11 @@ const OF_THE_BUFFER: ReadonlySet<number> = new Set([EVENT_CODES.illegalCommandEr
 const readEvent = (words: readonly [bigint, bigint]): RecordedFault => {
   const { Code: code, DeviceID, ADDR, RW, GN, PASIDHigh, DomainID } = decode(ioPageFaultEvent, words)
   const pasid = code === EVENT_CODES.invalidDeviceRequest ? decode(invalidDeviceRequestEvent, words).PASID
-    : (PASIDHigh << 16) | DomainID
-  const hasPasid = code === EVENT_CODES.invalidDeviceRequest ? pasid !== 0 : ACCESSES.has(code) && GN === 1
+    : ACCESSES.has(code) && GN === 1 ? (PASIDHigh << 16) | DomainID : 0
   return {
     code,
     ...(OF_THE_BUFFER.has(code) ? {} : { source: DeviceID }),
-    ...(hasPasid && pasid !== 0 ? { pasid } : {}),
+    ...(pasid === 0 ? {} : { pasid }),
     address: ADDR,
     ...(ACCESSES.has(code) ? { access: RW === 1 ? 'write' as const : 'read' as const } : {}),
     words,

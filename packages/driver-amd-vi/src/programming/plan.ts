@@ -31,6 +31,12 @@ const differs = (from: Words, to: Words, index: Half): boolean =>
   from[index] !== to[index] || from[index + 1] !== to[index + 1]
 const invalidate = (commands: readonly Command[]): PlanStep[] => (commands.length === 0 ? [] : [{ do: 'invalidate', commands }])
 
+/** Whether hardware takes GuestPagingMode, and all that belongs to guest tables, from an entry. */
+export const usesGuestTables = (words: Words): boolean => {
+  const { V, TV, GV } = decode(deviceTableEntry, words)
+  return V === 1 && TV === 1 && GV === 1
+}
+
 /** V alone aborts all DMA. V=0 would let it pass, so that is not what an entry is on its way. */
 const aborting = (words: Words): Words => encode(deviceTableEntry, { V: 1 }, platformWords(words))
 
@@ -44,14 +50,11 @@ export const planEntry = (from: Words, to: Words, { entry, behind }: Flushes): P
   const store = (index: Half, words: Words): PlanStep => ({ do: 'store', index, values: half(words, index) })
   const [lower, upper] = [differs(from, to, 0), differs(from, to, 2)]
   if (!lower && !upper) return []
-  const [old, next] = [decode(deviceTableEntry, from), decode(deviceTableEntry, to)]
-  const oldUses = old.V === 1 && old.TV === 1 && old.GV === 1
-  const newUses = next.V === 1 && next.TV === 1 && next.GV === 1
   const remain = [...invalidate(entry), ...behind.flatMap(invalidate)]
   const lows = lower ? [store(0, to)] : []
   if (!upper) return [{ do: 'order' }, ...lows, ...remain]
-  if (!oldUses) return [{ do: 'order' }, store(2, to), { do: 'order' }, ...lows, ...remain]
-  if (!newUses) return [{ do: 'order' }, ...lows, { do: 'order' }, store(2, to), ...remain]
+  if (!usesGuestTables(from)) return [{ do: 'order' }, store(2, to), { do: 'order' }, ...lows, ...remain]
+  if (!usesGuestTables(to)) return [{ do: 'order' }, ...lows, { do: 'order' }, store(2, to), ...remain]
   return [
     store(0, aborting(from)), ...invalidate(entry),
     store(2, to), { do: 'order' }, store(0, to), ...remain,

@@ -1,7 +1,4 @@
-// AMD-Vi's tables, commands, events and registers as layouts. Page-table entries are in @iommu/page-table.
-export * from './capabilities.js'
-export * from './commands.js'
-export * from './device-table.js'
-export * from './event-log.js'
-export * from './gcr3.js'
-export * from './registers.js'
+// All layouts, for the driver and its model.
+export * from './in-memory.js'
+export * from './in-queues.js'
+export * from './in-registers.js'

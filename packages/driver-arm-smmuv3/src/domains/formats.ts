@@ -55,7 +55,6 @@ export const choosePagingFormat = (unit: Unit, name: string | undefined): Chosen
  * EINVAL has changed nothing.
  */
 export const incompatibility = ({ name, stage, granule, unit: made }: ChosenFormat, unit: Unit): string | undefined => {
-  if (unit === made) return undefined
   const mine = unit.capabilities
   const theirs = made.capabilities
   if (!available(mine).some((each) => each.stage === stage && each.granule === granule)) return `the SMMU has no ${name}`

@@ -1,5 +1,5 @@
 // The SMMU's side of adversarial mode: which entries a request reads, under which tags, and the walks.
-import { createAdversary, frameOf } from '@iommu/hardware'
+import { createAdversary, frameOf, supplied } from '@iommu/hardware'
 import type { Adversary, AdversaryOptions, EntryTag, Fetch, Fetched, HardwareEvent, Look, Reached, Vendor, Walked } from '@iommu/hardware'
 import { LEAF, rootPointer, walkFrom } from '@iommu/page-table'
 import type { Format, TablePointer } from '@iommu/page-table'
@@ -10,7 +10,7 @@ import type { ContextCopy, Reader, StageOne, StreamCopy } from './copies.js'
 import { commandOf, SPACES } from './drops.js'
 import type { SmmuMachine } from './index.js'
 import type { Asked, Supply, Translation } from './supply.js'
-import { answer, outcomeOf } from './translate.js'
+import { translate } from './translate.js'
 import type { Hardware } from './translate.js'
 import { smmuWalk } from './walks.js'
 
@@ -71,7 +71,7 @@ const extent = (frame: number, shift: number): { readonly first: number; readonl
 const walkOf = ({ format, root, address, attributes }: Asked) =>
   (memory: Reader['view'], start: TablePointer | undefined, reach: (pointer: Reached<TablePointer>) => void): Walked<Translation> => {
     const frame = frameOf(address)
-    const leaf = walkFrom(smmuWalk, format, memory, address, start ?? rootPointer(format, root), (pointer, covers) =>
+    const leaf = walkFrom(smmuWalk, format, memory, frame, start ?? rootPointer(format, root), (pointer, covers) =>
       reach({ value: pointer, key: keyOf(pointer), page: pointer.frame, ...extent(frame, covers) }))
     // That nothing is mapped is never kept.
     const keeps = leaf.status === LEAF
@@ -117,8 +117,8 @@ const supplyOf = (hardware: Hardware, look: Look<Translation, TablePointer>): Su
 }
 
 const vendorOf = ({ hardware, endpoint }: SmmuMachine): Vendor<Translation, TablePointer> => ({
-  translate: (request, look) => outcomeOf(hardware, request,
-    answer(hardware, request, { choose: () => 0, cached: false, fills: false, supply: supplyOf(hardware, look) })),
+  translate: (request, look) => translate(hardware, request, supplied(supplyOf(hardware, look))),
+  settings: () => Object.values(hardware.state),
   command: (event: HardwareEvent) => (event.kind === 'command' ? commandOf(event) : undefined),
   // Nothing but a SYNC orders two commands.
   ordered: () => false,

@@ -1,6 +1,6 @@
 // The caches of the hardware: what each invalidation command drops, and nothing more.
 import { createEntryCache } from '@iommu/hardware'
-import type { EntryCache, TranslationCache } from '@iommu/hardware'
+import type { DeviceTlbs, EntryCache } from '@iommu/hardware'
 import { createTranslations } from '@iommu/page-table'
 import type { Translations } from '@iommu/page-table'
 import type { Below, ContextCopy, Stopped, StreamCopy } from './copies.js'
@@ -34,7 +34,7 @@ export interface Caches {
   /** Tagged by VMID. */
   readonly stage2: Translations<Leaf>
   /** Per source: what its own TLB holds, by PASID (0: none). */
-  readonly devices: Map<number, TranslationCache<Leaf>>
+  readonly devices: DeviceTlbs
 }
 
 const IDS = 0x1_0000
@@ -49,13 +49,14 @@ export const contextKey = (source: number, pasid: number): number => source * PA
 /** Levels of the deepest tables. */
 const LEVELS = 4
 
-export const createCaches = (): Caches => ({
+/** `iotlb`: whether translations are kept. */
+export const createCaches = (iotlb = true): Caches => ({
   levelOneStreams: createEntryCache(),
   streams: createEntryCache(),
   levelOneContexts: createEntryCache(),
   contexts: createEntryCache(),
-  stage1: createTranslations(LEVELS),
-  stage2: createTranslations(LEVELS),
+  stage1: createTranslations(LEVELS, iotlb),
+  stage2: createTranslations(LEVELS, iotlb),
   devices: new Map(),
 })
 

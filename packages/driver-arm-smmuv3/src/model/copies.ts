@@ -17,6 +17,15 @@ export interface Tables {
   readonly root: number
 }
 
+/** Attributes of the answers that a copy leads to: the same for all of them. */
+export interface Answers extends Readonly<Record<string, string | number>> {
+  readonly stage: 1 | 2 | 'bypass'
+  /** Memory attributes. */
+  readonly memory: string
+}
+
+export const answersOf = (stage: Answers['stage'], memory: string): Answers => ({ stage, memory })
+
 /** What a stage does about its faults. */
 export interface Faulting {
   readonly records: boolean
@@ -37,10 +46,12 @@ export type StreamCopy =
     readonly substream: 'terminate' | 'bypass' | 'first'
     readonly stallsDisabled: boolean
     readonly vmid: number
+    /** The VMID, as outcomes spell it before the ASID; empty without stage 2. */
+    readonly tag: string
     readonly ats: boolean
     readonly shareability: number
   }
-  | ({ readonly kind: 'stage 2'; readonly vmid: number; readonly ats: boolean; readonly shareability: number } & Tables & Faulting)
+  | ({ readonly kind: 'stage 2'; readonly vmid: number; readonly tag: string; readonly ats: boolean; readonly answers: Answers } & Tables & Faulting)
   /** Both stages: not modelled. */
   | { readonly kind: 'nested' }
 
@@ -50,12 +61,14 @@ export type StageTwo = Extract<StreamCopy, { kind: 'stage 2' }>
 /** What a context descriptor says. */
 export interface ContextCopy extends Faulting {
   readonly asid: number
+  /** The ASID, as outcomes spell it. */
+  readonly tag: string
   /** Undefined: EPD. Lower half of the address space, and upper. */
   readonly low: Tables | undefined
   readonly high: Tables | undefined
   /** The top byte of an address is not looked at, by half. */
   readonly topByteIgnored: readonly [low: boolean, high: boolean]
-  readonly mair: bigint
+  readonly answers: Answers
 }
 
 /** Where level 1 of a table leads. */
@@ -208,6 +221,7 @@ const stageOne = ({ capabilities }: Reader, words: readonly bigint[], said: Said
     substream: e.S1DSS === 0 ? 'terminate' : e.S1DSS === 1 ? 'bypass' : 'first',
     stallsDisabled: e.S1STALLD === 1,
     vmid: capabilities.stage2 ? e.S2VMID : 0,
+    tag: capabilities.stage2 ? `VMID ${e.S2VMID} ` : '',
     ats: capabilities.ats && e.EATS === 1,
     // Only what bypasses stage 1 has the attributes of the entry.
     shareability: e.S1DSS === 1 ? shareabilityOf(capabilities, e.SHCFG) : 1,
@@ -231,7 +245,8 @@ const stageTwo = ({ capabilities, formats }: Reader, words: readonly bigint[], s
     || e.EATS === 2 || ((e.EATS & 1) === 1 && e.S2S === 1)
   if (illegal) throw new Stopped('C_BAD_STE')
   return {
-    kind: 'stage 2', vmid: e.S2VMID, ats: capabilities.ats && e.EATS === 1, shareability: shareabilityOf(capabilities, e.SHCFG),
+    kind: 'stage 2', vmid: e.S2VMID, tag: `VMID ${e.S2VMID}`, ats: capabilities.ats && e.EATS === 1,
+    answers: answersOf(2, `SHCFG ${shareabilityOf(capabilities, e.SHCFG)}`),
     format, root: frameOf(e.S2TTB), records: e.S2R === 1, stalls: e.S2S === 1,
   }
 }
@@ -284,11 +299,12 @@ export const fetchContext = (reader: Reader, stream: StageOne, address: bigint, 
   if (illegal) throw new Stopped('C_BAD_CD')
   return {
     asid: d.ASID,
+    tag: `ASID ${d.ASID}`,
     low: tables(d.EPD0, d.TG0, d.T0SZ, d.TTB0),
     // TG1 has codes of its own.
     high: tables(d.EPD1, ([undefined, 2, 0, 1] as const)[d.TG1], d.T1SZ, d.TTB1),
     topByteIgnored: [d.TBI0 === 1, d.TBI1 === 1],
-    mair: d.MAIR,
+    answers: answersOf(1, `MAIR 0x${d.MAIR.toString(16)}`),
     records: d.R === 1,
     stalls: d.S === 1,
   }

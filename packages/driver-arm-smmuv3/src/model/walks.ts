@@ -1,7 +1,9 @@
 // What an SMMU makes of a walk: the leaf that the TLB keeps, and how levels are told. The walk itself is everybody's.
 import { frameAddress } from '@iommu/hardware'
-import { ABSENT, ACCESS_FLAG, ADDRESS_SIZE, LEAF } from '@iommu/page-table'
-import type { Sight as AnySight, WalkKind, WalkStatus } from '@iommu/page-table'
+import type { DmaSight } from '@iommu/hardware'
+import { ABSENT, ACCESS_FLAG, ADDRESS_SIZE, LEAF, UNREADABLE } from '@iommu/page-table'
+import type { WalkKind, WalkStatus } from '@iommu/page-table'
+import type { Stopped } from './copies.js'
 import type { Supply } from './supply.js'
 
 /** A translation as the TLB keeps it, or where a walk ended that found none. */
@@ -15,11 +17,11 @@ export interface Leaf {
   readonly execute: boolean
   readonly privilegedExecute: boolean
   readonly user: boolean
-  /** Address of the entry at which the walk ended. */
+  /** Address of the entry that could not be read; 0 where none was. */
   readonly entry: bigint
 }
 
-export type Sight = AnySight<Supply>
+export type Sight = DmaSight<Supply, Stopped>
 
 const SAID: Partial<Record<WalkStatus, string>> = {
   [LEAF]: 'leaf', [ABSENT]: 'nothing mapped', [ADDRESS_SIZE]: 'an address that is too wide', [ACCESS_FLAG]: 'access flag 0',
@@ -27,7 +29,8 @@ const SAID: Partial<Record<WalkStatus, string>> = {
 
 export const smmuWalk: WalkKind<Leaf> = {
   leafOf: ({ status, level, frame, pageShift, read, write, execute, privilegedExecute, user, tableFrame, index }) => ({
-    status, level, frame, pageShift, read, write, execute, privilegedExecute, user, entry: frameAddress(tableFrame) + BigInt(index * 8),
+    status, level, frame, pageShift, read, write, execute, privilegedExecute, user,
+    entry: status === UNREADABLE ? frameAddress(tableFrame) + BigInt(index * 8) : 0n,
   }),
   // That nothing is mapped is never kept (IHI0070 3.21.1).
   keptShift: ({ status, pageShift }) => (status === LEAF ? pageShift : undefined),

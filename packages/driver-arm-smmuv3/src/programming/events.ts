@@ -14,7 +14,7 @@ export interface RecordedEvent {
   /** Absent: a request without PASID. */
   readonly pasid?: number
   readonly code: number
-  /** undefined for a code that is not known; `events` of ./tables says what it means. */
+  /** undefined for a code that is not known; `events` of ./queues says what it means. */
   readonly name: EventName | undefined
   readonly address?: bigint
   readonly access?: 'read' | 'write'

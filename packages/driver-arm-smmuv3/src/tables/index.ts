@@ -1,8 +1,4 @@
-// The SMMU's tables, commands, events and registers as layouts. Page-table entries are in @iommu/page-table.
-export * from './capabilities.js'
-export * from './commands.js'
-export * from './context.js'
-export * from './events.js'
-export * from './page-request.js'
-export * from './registers.js'
-export * from './stream.js'
+// All layouts, for the driver and its model.
+export * from './in-memory.js'
+export * from './in-queues.js'
+export * from './in-registers.js'

@@ -83,12 +83,12 @@ const mutants: readonly SmmuVariant[] = [
   }),
   variant('no-stream-flush', 'the cached stream table entry is not invalidated',
     [
-      'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-17', 'C-ATTACH-18', 'C-IDENT-05', 'C-TLB-02', 'C-FREE-03',
+      'C-IDENT-05', 'C-ATTACH-06', 'C-ATTACH-17', 'C-ATTACH-18', 'C-ATTACH-05', 'C-TLB-02', 'C-FREE-03',
     ], STAGE_1, { syncStream: () => [] }),
   variant('no-context-flush', 'the cached context descriptor is not invalidated',
     [
-      'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-17', 'C-ATTACH-18', 'C-PASID-03', 'C-PASID-04', 'C-PASID-05', 'C-PASID-17',
-      'C-SVA-04', 'C-SVA-05', 'C-SVA-06', 'C-TLB-02', 'C-FREE-01', 'C-FREE-03',
+      'C-FREE-03', 'C-ATTACH-06', 'C-ATTACH-17', 'C-ATTACH-18', 'C-PASID-03', 'C-PASID-04', 'C-PASID-05', 'C-PASID-17',
+      'C-SVA-04', 'C-SVA-05', 'C-SVA-06', 'C-TLB-02', 'C-FREE-01', 'C-ATTACH-05',
     ], STAGE_1, { syncContext: () => [] }),
   variant('pasid-context-kept', 'the cached context descriptor of a PASID is not invalidated',
     [

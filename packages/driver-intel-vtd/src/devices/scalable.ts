@@ -73,7 +73,7 @@ export const probeScalable = (unit: Unit, device: Device, warn: Warn): DeviceSta
   const { capabilities: endpoint } = unit.machine.endpoint(device.requesterId).config
   const pasidBits = Math.min(endpoint.pasidWidth ?? 0, capabilities.pasidBits)
   const maxPasids = pasidBits > 0 ? 2 ** pasidBits : 0
-  // DTE covers RID and PASIDs together, and says what the device can do, not what is enabled yet (reference 3.4).
+  // DTE covers RID and PASIDs together, and says what the device can do, not what is enabled yet (Linux, `context_entry_set_pasid_table`).
   const ats = canAts(unit, device)
 
   const contexts: readonly EntryPlace[] = sources.map((source) => ({

@@ -61,7 +61,6 @@ export const choosePagingFormat = (unit: Unit, name: string | undefined): Chosen
  * EINVAL has changed nothing.
  */
 export const incompatibility = ({ name, stage, levels, unit: made }: ChosenFormat, unit: Unit): string | undefined => {
-  if (unit === made) return undefined
   const mine = unit.capabilities
   const theirs = made.capabilities
   const leaves = stage === 'first' ? 'firstStageLeaves' : 'secondStageLeaves'

@@ -67,7 +67,7 @@ export const createPagingDomain = (driver: Driver, chosen: ChosenFormat): VtdPag
       if (size === 0n) return
       for (const { unit } of shares.all.values()) {
         const { cachingMode, writeBufferFlush } = unit.capabilities
-        // What was absent may be cached in caching mode, but never for first-stage tables (reference 5).
+        // What was absent may be cached in caching mode, but never for first-stage tables (section 6.1).
         if (cachingMode && stage === 'second') invalidator.range({ start: iova, end: iova + size - 1n, pageSize: PAGE, leavesOnly: false })
         else if (writeBufferFlush) flushWriteBuffer(unit.machine)
       }

@@ -24,7 +24,7 @@ export const svaObstacle = (
 
 /** Throws EOPNOTSUPP where no unit could walk the space's tables. */
 export const createSvaDomain = (driver: Driver, unit: Unit, space: AddressSpace): SvaDomain => {
-  // All SVA entries share domain id 1 with identity: their translations are told apart by PASID (reference 3).
+  // All SVA entries share domain id 1 with identity: their translations are told apart by PASID (Linux, `FLPT_DEFAULT_DID`).
   const shares = createShares<Unit, DeviceState>({ take: () => IDENTITY_DOMAIN_ID, give: () => undefined })
   const invalidator = createInvalidator(shares.all, false, driver.warn)
   return createProcessDomain(driver, unit, space, {

@@ -29,7 +29,7 @@ const GRANULAR_TYPE = { first: 1, second: 2, passThrough: 4 } as const
 const widest = ({ secondStageLevels }: Capabilities): number => addressWidthOf(Math.max(...secondStageLevels))
 const walkSnoop = ({ scalableWalkCoherent }: Capabilities): number => (scalableWalkCoherent ? 1 : 0)
 
-/** Pass-through. AW must be the widest that the unit has, in both forms (reference 2.2, 3.2). */
+/** Pass-through. AW must be the widest that the unit has, in both forms (sections 9.3, 9.6). */
 export const identityState = ({ scalable, capabilities }: WordFacts): PointState => ({
   words: scalable
     ? encode(pasidEntry, {

@@ -1,6 +1,6 @@
 // The VT-d side of adversarial mode: which entries a request reads, under which tags, and the walks.
 import { decode } from '@iommu/bits'
-import { createAdversary, frameOf } from '@iommu/hardware'
+import { createAdversary, frameOf, supplied } from '@iommu/hardware'
 import type { Adversary, AdversaryOptions, Command, Fetch, Fetched, HardwareEvent, Look, Reached, Vendor, Walked } from '@iommu/hardware'
 import { ABSENT, LEAF, rootPointer, walkFrom } from '@iommu/page-table'
 import type { TablePointer } from '@iommu/page-table'
@@ -82,11 +82,11 @@ const walkOf = (hardware: Hardware, asked: Asked): ((memory: Reader['view'], sta
   const frame = frameOf(address)
   const answer = (leaf: Leaf, snoop: boolean, keeps: boolean, shift: number): Walked<Translation> =>
     ({ value: { leaf, stage, snoop }, key: keyOf({ leaf, stage, snoop }), keeps, ...extent(frame, shift) })
-  // Pass-through answers are kept like others: under the tag of the entry (reference 5).
+  // Pass-through answers are kept like others: under the tag of the entry (section 6.2.1?).
   if (stage === 'pass-through') return () => answer(pageLeaf(frame), false, true, 12)
   const format = stage === 'first' ? formats.first(levels) : formats.second(levels)
   return (view, start, reach) => {
-    const leaf = walkFrom(vtdWalk, format, view, address, start ?? rootPointer(format, root), (pointer, covers) =>
+    const leaf = walkFrom(vtdWalk, format, view, frame, start ?? rootPointer(format, root), (pointer, covers) =>
       reach({ value: pointer, key: keyOf(pointer), page: pointer.frame, ...extent(frame, covers) }))
     // That nothing is mapped is kept in caching mode, and never of first-stage tables.
     const keeps = leaf.status === LEAF || (leaf.status === ABSENT && stage === 'second' && capabilities.cachingMode)
@@ -138,7 +138,8 @@ const registerCommand = ({ capabilities }: Hardware, offset: number, value: bigi
 
 const vendorOf = ({ hardware, memory, endpoint }: VtdMachine): Vendor<Translation, TablePointer> => ({
   translate: (request, look) =>
-    translate(hardware, request, { choose: () => 0, cached: false, fills: false, supply: supplyOf(hardware, look) }),
+    translate(hardware, request, supplied(supplyOf(hardware, look))),
+  settings: () => Object.values(hardware.state),
   command(event: HardwareEvent) {
     if (event.kind === 'register') return registerCommand(hardware, event.offset, event.value)
     if (event.kind !== 'command') return undefined

@@ -1,6 +1,6 @@
 // The caches of the hardware: what each invalidation descriptor drops, and nothing more.
 import { createEntryCache } from '@iommu/hardware'
-import type { EntryCache, Names, TranslationCache } from '@iommu/hardware'
+import type { DeviceTlbs, EntryCache, Names } from '@iommu/hardware'
 import { createTranslations, dropTranslations, forgetPages } from '@iommu/page-table'
 import type { Translations } from '@iommu/page-table'
 import type { ContextCopy, PasidCopy } from './copies.js'
@@ -22,7 +22,7 @@ export interface Caches {
   readonly secondStage: Translations<Leaf>
   readonly firstStage: Translations<Leaf>
   /** Per source: what its device TLB holds, by PASID (0: none). */
-  readonly devices: Map<number, TranslationCache<Leaf>>
+  readonly devices: DeviceTlbs
 }
 
 const PASIDS = 0x100000
@@ -33,11 +33,12 @@ export const firstStageTag = (domainId: number, pasid: number): number => domain
 /** The key of a PASID entry's copy. */
 export const pasidKey = (source: number, pasid: number): number => source * PASIDS + pasid
 
-export const createCaches = (): Caches => ({
+/** `iotlb`: whether translations are kept. */
+export const createCaches = (iotlb = true): Caches => ({
   contexts: createEntryCache(),
   pasids: createEntryCache(),
-  secondStage: createTranslations(MOST_LEVELS),
-  firstStage: createTranslations(MOST_LEVELS),
+  secondStage: createTranslations(MOST_LEVELS, iotlb),
+  firstStage: createTranslations(MOST_LEVELS, iotlb),
   devices: new Map(),
 })
 

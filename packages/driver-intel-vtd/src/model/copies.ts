@@ -3,7 +3,6 @@ import { breaksReserved, decode, decodeField, wordCount } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
 import { frameOf } from '@iommu/hardware'
 import type { Fetch, HardwareView, Shape, Step } from '@iommu/hardware'
-import { widthOfLevels } from '../tables/index.js'
 import {
   contextEntry, pasidDirectoryEntry, pasidEntry, rootEntry, scalableContextEntry, scalableRootEntry,
 } from '../tables/index.js'
@@ -18,6 +17,8 @@ export interface LegacyContext {
   readonly domainId: number
   readonly levels: Levels
   readonly root: number
+  /** The domain, as outcomes spell it. */
+  readonly tag: string
 }
 
 /** What a scalable-mode context entry says. */
@@ -37,6 +38,8 @@ export interface PasidContext {
   readonly silent: boolean
   readonly type: 'first' | 'second' | 'pass-through'
   readonly domainId: number
+  /** What translations are tagged with, as outcomes spell it. */
+  readonly tag: string
   readonly levels: Levels
   /** Frame of the root table. */
   readonly root: number
@@ -45,10 +48,16 @@ export interface PasidContext {
   readonly execute: boolean
 }
 
-/** An entry that was not present, kept in caching mode, and whether it asks for silence. */
-export type AbsentCopy = 'absent' | 'absent and silent'
-export type ContextCopy = LegacyContext | ScalableContext | AbsentCopy
-export type PasidCopy = PasidContext | AbsentCopy
+/** A copy of an entry that was not present (caching mode), and whether it asks for silence. */
+export class Absent {
+  readonly silent: boolean
+  constructor(silent: boolean) {
+    this.silent = silent
+  }
+}
+
+export type ContextCopy = LegacyContext | ScalableContext | Absent
+export type PasidCopy = PasidContext | Absent
 
 /** A DMA that stops, with the reason. `silent`: an FPD bit on the way asked for no record of qualified faults. */
 export class Stopped {
@@ -140,7 +149,7 @@ export const fetchLegacyContext = (reader: Reader, rootTable: bigint, source: nu
     || e.DID >= capabilities.domainIds
   if (wrong) throw new Stopped(0x03, silent)
   return {
-    mode: 'legacy', silent, passThrough: e.TT === 2, ats: e.TT === 1, domainId: e.DID, levels, root: frameOf(e.SSPTPTR),
+    mode: 'legacy', silent, passThrough: e.TT === 2, ats: e.TT === 1, domainId: e.DID, levels, root: frameOf(e.SSPTPTR), tag: `domain ${e.DID}`,
   }
 }
 
@@ -197,20 +206,11 @@ const fetchPasidEntry = (reader: Reader, address: bigint, pasid: number, quiet: 
     silent,
     type: first ? 'first' : second ? 'second' : 'pass-through',
     domainId: e.DID,
+    tag: second ? `domain ${e.DID}` : `domain ${e.DID} PASID ${pasid}`,
     levels,
     root: frameOf(pointer),
     forceSnoop: e.PGSNP === 1,
     supervisor: e.SRE === 1,
     execute: e.ERE === 1,
   }
-}
-
-/** Whether an address fits a table of so many levels and the guest address width. */
-export const fitsSecondStage = (address: bigint, levels: number, { guestAddressBits }: Capabilities): boolean =>
-  address >> BigInt(Math.min(widthOfLevels(levels), guestAddressBits)) === 0n
-
-/** Whether bits above the table's width repeat the highest one inside. */
-export const isCanonical = (address: bigint, levels: number): boolean => {
-  const top = BigInt.asIntN(64, address) >> BigInt(widthOfLevels(levels) - 1)
-  return top === 0n || top === -1n
 }

@@ -87,7 +87,7 @@ export const drops: Readonly<Record<number, { readonly kind: string; readonly na
   [DESCRIPTOR_TYPES.pasidDeviceTlb]: { kind: 'device-tlb', names: pasidDeviceTlb },
 }
 
-/** The manual's rule for caching mode, which the model cannot tell from a needless flush (reference 5). */
+/** The manual's rule for caching mode, which the model cannot tell from a needless flush (section 6.1). */
 const CACHING = 'caching mode: an entry or a second-stage page that was absent is flushed when it comes'
 
 /** A descriptor as a command. `told`: whether a status has been written where a wait descriptor says. */

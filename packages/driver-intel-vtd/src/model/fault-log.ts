@@ -29,7 +29,7 @@ export const createFaultLog = (count: number): FaultLog => {
   const at = (index: number): bigint[] => records[index] as bigint[]
   return {
     record({ source, pasid, address, access, privileged, execute }, reason) {
-      // Nothing is recorded while the overflow flag is up (reference 2.10).
+      // Nothing is recorded while the overflow flag is up (Linux, `dmar_fault`).
       if (overflow) return
       if (isPending(at(next))) {
         overflow = true

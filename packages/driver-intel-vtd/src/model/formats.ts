@@ -11,30 +11,16 @@ export interface Formats {
 
 /** Formats are made once per unit: what is reserved in an entry depends on the unit's capabilities. */
 export const createFormats = (capabilities: Capabilities, hostAddressBits: number): Formats => {
-  const second = new Map<Levels, Format>()
-  const first = new Map<Levels, Format>()
+  const second: Format[] = []
+  const first: Format[] = []
   return {
-    second(levels) {
-      let format = second.get(levels)
-      if (format === undefined) {
-        format = secondStage({
-          levels, leafShifts: capabilities.secondStageLeaves as (12 | 21 | 30)[], addressBits: hostAddressBits,
-          snoopControl: capabilities.snoopControl,
-        })
-        second.set(levels, format)
-      }
-      return format
-    },
-    first(levels) {
-      let format = first.get(levels)
-      if (format === undefined) {
-        format = firstStage({
-          levels: levels as 4 | 5, leafShifts: capabilities.firstStageLeaves as (12 | 21 | 30)[],
-          addressBits: hostAddressBits, noExecute: false,
-        })
-        first.set(levels, format)
-      }
-      return format
-    },
+    second: (levels) => second[levels] ??= secondStage({
+      levels, leafShifts: capabilities.secondStageLeaves as (12 | 21 | 30)[], addressBits: hostAddressBits,
+      snoopControl: capabilities.snoopControl,
+    }),
+    first: (levels) => first[levels] ??= firstStage({
+      levels: levels as 4 | 5, leafShifts: capabilities.firstStageLeaves as (12 | 21 | 30)[],
+      addressBits: hostAddressBits, noExecute: false,
+    }),
   }
 }

@@ -1,6 +1,8 @@
 // What a VT-d unit makes of a walk: the leaf that the IOTLB keeps, and how entries are told. The walk itself is everybody's.
 import { ABSENT, LEAF, RESERVED } from '@iommu/page-table'
-import type { Sight as AnySight, WalkKind, WalkStatus } from '@iommu/page-table'
+import type { DmaSight } from '@iommu/hardware'
+import type { WalkKind, WalkStatus } from '@iommu/page-table'
+import type { Stopped } from './copies.js'
 import type { Supply } from './supply.js'
 
 /** A translation as the IOTLB keeps it. In caching mode it may also be that there was none (`status` ABSENT). */
@@ -17,7 +19,7 @@ export interface Leaf {
   readonly snoop: boolean
 }
 
-export type Sight = AnySight<Supply>
+export type Sight = DmaSight<Supply, Stopped>
 
 /** Nothing is kept of where nothing is mapped. */
 export const vtdWalk: WalkKind<Leaf> = {

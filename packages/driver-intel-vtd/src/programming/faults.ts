@@ -11,7 +11,7 @@ export interface RecordedFault {
   /** The page of the address. */
   readonly address: bigint
   readonly access: 'read' | 'write'
-  /** `faultReasons` of ./tables says what it means. */
+  /** `faultReasons` of ./registers says what it means. */
   readonly code: number
 }
 
@@ -21,7 +21,7 @@ export interface FaultReport {
   readonly overflow: boolean
 }
 
-/** Takes every pending record, oldest first, and clears the overflow flag (reference 2.10). */
+/** Takes every pending record, oldest first, and clears the overflow flag (Linux, `dmar_fault`). */
 export const readFaults = ({ registers }: Machine, offset: number, count: number): FaultReport => {
   const status = decode(faultStatus, [BigInt(registers.read32(OFFSETS.FSTS))])
   const faults: RecordedFault[] = []

@@ -42,8 +42,7 @@ export const pasidIotlbAll = (domainId: number, pasid: number): Descriptor =>
 const EVERYTHING = 0x7fff_ffff_ffff_f000n
 
 /** A size as ATS says it in the address: the lowest zero bit from bit 12 on is half of it. */
-const sizedAddress = (start: bigint, pageShift: bigint): bigint =>
-  pageShift === 12n ? start : start | ((1n << (pageShift - 1n)) - 1n) & ~0xfffn
+const sizedAddress = (start: bigint, pageShift: bigint): bigint => start | ((1n << (pageShift - 1n)) - 1n) & ~0xfffn
 
 /** Invalidates `2^pageShift` aligned bytes, or everything, in a device TLB. PASID 0 takes the form without PASID. */
 export const deviceTlb = (
@@ -70,7 +69,7 @@ export interface ContextFacts {
   readonly deviceTlbs: readonly DeviceTlb[]
 }
 
-/** Legacy context entry: context cache, then IOTLB, then device TLB, each completed before the next (reference 5). */
+/** Legacy context entry: context cache, then IOTLB, then device TLB, each completed before the next (Linux, `intel_context_flush_no_pasid`). */
 export const flushContext = (facts: ContextFacts, { cachingMode, writeBufferFlush }: Capabilities): Flushes => ({
   removed: facts.oldDomainId === undefined ? [] : [
     [contextCacheDevice(facts.oldDomainId, facts.source)],
@@ -96,7 +95,7 @@ export interface PasidFacts {
 const pasidIotlb = ({ domainId, secondStage }: { domainId: number; secondStage: boolean }, pasid: number): Descriptor =>
   secondStage ? iotlbDomain(domainId) : pasidIotlbAll(domainId, pasid)
 
-/** PASID entry: PASID cache, then IOTLB, then device TLB, each completed before the next (reference 5). */
+/** PASID entry: PASID cache, then IOTLB, then device TLB, each completed before the next (Linux, `intel_pasid_tear_down_entry`). */
 export const flushPasid = (facts: PasidFacts, { cachingMode, writeBufferFlush }: Capabilities): Flushes => ({
   removed: facts.old === undefined ? [] : [
     [pasidCacheSelective(facts.old.domainId, facts.pasid)],
@@ -131,7 +130,7 @@ export const flushTag = ({ domainId, pasid }: PageTag): Descriptor =>
   pasid === undefined ? iotlbDomain(domainId) : pasidIotlbAll(domainId, pasid)
 
 /**
- * The smallest aligned power of two of pages that covers both ends, inclusive (reference 2.9). undefined: the range
+ * The smallest aligned power of two of pages that covers both ends, inclusive (Linux, `calculate_psi_aligned_address`). undefined: the range
  * is larger than the unit's mask allows, and everything under the tag has to go.
  */
 export const coveringMask = (start: bigint, end: bigint, maxMask: number): number | undefined => {

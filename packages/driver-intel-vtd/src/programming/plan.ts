@@ -37,7 +37,7 @@ const invalidations = (groups: Flushes['removed']): PlanStep[] =>
 
 /**
  * The steps from `from` to `to`. A present entry is never replaced in place: hardware may fetch it in 16-byte
- * pieces, so first only P goes and every cache forgets the entry, then the rest is written, P last (reference 4).
+ * pieces, so first only P goes and every cache forgets the entry, then the rest is written, P last (Linux, `intel_pasid_tear_down_entry`).
  */
 export const planEntry = (from: readonly bigint[], to: readonly bigint[], flushes: Flushes): PlanStep[] => {
   if (from.every((word, index) => word === to[index])) return []

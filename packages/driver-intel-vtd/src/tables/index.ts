@@ -1,8 +1,4 @@
-// VT-d's tables, descriptors and registers as layouts. Page-table entries are in @iommu/page-table.
-export * from './capabilities.js'
-export * from './context.js'
-export * from './descriptors.js'
-export * from './fault-record.js'
-export * from './pasid.js'
-export * from './registers.js'
-export * from './root.js'
+// All layouts, for the driver and its model.
+export * from './in-memory.js'
+export * from './in-queues.js'
+export * from './in-registers.js'

@@ -1,15 +1,10 @@
 // The machine around a part: memory, TLB, events, failures and the doors of a test.
-import {
-  createEndpoints, createEventStream, createFailures, createRegisters, createTranslationCache, explore, first, outcomeKey, PhysicalMemory,
-} from '@iommu/hardware'
-import type { EndpointCapabilities, Step, TestMachine } from '@iommu/hardware'
+import { createSurroundings, createTranslationCache, createUnitMachine, PhysicalMemory } from '@iommu/hardware'
+import type { Fault, TestMachine, UnitOptions } from '@iommu/hardware'
 import type { Inside, Keeping, Leaf, Part } from './part.js'
 import { translate } from './translate.js'
 
-export interface ModelOptions {
-  /** What each source offers in its configuration space; nothing where it is not named. */
-  readonly endpoints?: ReadonlyMap<number, EndpointCapabilities>
-}
+export type ModelOptions = Pick<UnitOptions, 'endpoints'>
 
 /** How a model's memory and caches are. */
 export interface Build extends ModelOptions {
@@ -28,38 +23,20 @@ export interface LegacyMachine extends TestMachine {
 /** 256 MiB, of which tables may take all but the first 32 MiB. */
 const MEMORY = { bytes: 0x1000_0000n, tables: { start: 0x200_0000n, end: 0x1000_0000n } } as const
 
-export const createMachine = (makePart: (inside: Inside) => Part, { coherent, keeping = { absent: false }, endpoints }: Build): LegacyMachine => {
-  const events = createEventStream()
-  const memory = new PhysicalMemory({ ...MEMORY, coherent, events })
-  const failures = createFailures(memory.pages)
+export const createMachine = (makePart: (inside: Inside) => Part, { coherent, keeping = { absent: false }, ...options }: Build): LegacyMachine => {
+  const surroundings = createSurroundings({ ...options, memory: new PhysicalMemory({ ...MEMORY, coherent }) })
+  const { memory, events, failures } = surroundings
   const inside: Inside = { memory, translations: createTranslationCache<Leaf>(), failures, events }
   const part = makePart(inside)
-  const device = part.registers ?? {
-    read(offset: number): never { throw new RangeError(`this hardware has no register at 0x${offset.toString(16)}`) },
-    write(offset: number): never { throw new RangeError(`this hardware has no register at 0x${offset.toString(16)}`) },
-  }
+  const refuse = (offset: number): never => { throw new RangeError(`this hardware has no register at 0x${offset.toString(16)}`) }
   return {
-    memory,
+    ...createUnitMachine(surroundings, {
+      name: 'this hardware',
+      registers: part.registers ?? { read: refuse, write: refuse },
+      ...(part.call === undefined ? {} : { call: part.call }),
+      translate: (request, sight) => translate(inside, keeping, part, request, sight),
+      log: (request, why: Fault) => part.record?.(request, why),
+    }, undefined),
     inside,
-    registers: createRegisters(device, (offset, bits, value) => events.emit({ kind: 'register', offset, bits, value })),
-    endpoint: createEndpoints(endpoints ?? new Map(), events),
-    call(operation, args) {
-      if (part.call === undefined) throw new RangeError(`this hardware has no instruction ${operation}`)
-      return part.call(operation, args)
-    },
-    dma(request) {
-      const outcome = translate(inside, keeping, part, request, { choose: first, cached: true, fills: true })
-      if (outcome.result === 'blocked' && outcome.fault?.recorded === true) part.record?.(request, outcome.fault)
-      return outcome
-    },
-    outcomes: (request) =>
-      explore((choose) => translate(inside, keeping, part, request, { choose, cached: true, fills: false }), outcomeKey),
-    walk(request) {
-      const steps: Step[] = []
-      const outcome = translate(inside, keeping, part, request, { choose: first, cached: false, fills: false, steps })
-      return { outcome, steps }
-    },
-    observe: (observer) => events.observe(observer),
-    fail: failures.doors,
   }
 }

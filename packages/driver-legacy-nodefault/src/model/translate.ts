@@ -4,22 +4,15 @@
 //                                        ├─▶ identity
 //                                        ├─▶ one page or window
 //                                        └─▶ TLB ─▶ page tables, line by line where lines are kept
-import type { Choose, DmaRequest, Fault, Outcome, Step, Translated } from '@iommu/hardware'
+import { passes, permissionsOf, sizeOfPage, takes } from '@iommu/hardware'
+import type { DmaRequest, DmaSight, Fault, Outcome } from '@iommu/hardware'
 import { loadWord } from '../tables/words.js'
 import { loaderOf, walkShape } from '../tables/shape.js'
 import type { LoadEntry, Shape } from '../tables/shape.js'
 import { fault } from './part.js'
 import type { Inside, Keeping, Leaf, LineCache, Part, Route } from './part.js'
 
-/** How much of the hardware takes part in one look. */
-export interface Sight {
-  readonly choose: Choose
-  /** Whether caches are looked into. */
-  readonly cached: boolean
-  /** Whether caches learn from what is read. */
-  readonly fills: boolean
-  readonly steps?: Step[]
-}
+type Sight = DmaSight<never, Fault>
 
 const NO_PASIDS = fault(-1, 'the bus carries no PASIDs', false)
 const NO_ATS = fault(-2, 'the bus carries no translation requests', false)
@@ -28,24 +21,26 @@ const TOO_WIDE = fault(-3, 'the bus has no such address', false)
 /** An address without a page: kept where hardware keeps what is absent. */
 const NOTHING: Leaf = { physical: -1n, shift: 12, read: false, write: false }
 
+const NONE = Object.freeze({})
+
 const blocked = (why: Fault): Outcome => ({ result: 'blocked', fault: why })
 
 const answer = (leaf: Leaf, request: DmaRequest, tag: string, denied: Fault): Outcome => {
   if (!(request.access === 'write' ? leaf.write : leaf.read)) return blocked(denied)
-  const pageSize = 1n << BigInt(leaf.shift)
+  const pageSize = sizeOfPage(leaf.shift)
   return {
-    result: 'translated', address: leaf.physical + (request.address & (pageSize - 1n)), tag, attributes: {},
-    permissions: { read: leaf.read, write: leaf.write }, pageSize,
+    result: 'translated', address: leaf.physical + (request.address & (pageSize - 1n)), tag, attributes: NONE,
+    permissions: permissionsOf(leaf.read, leaf.write), pageSize,
   }
 }
 
 /** Reads entries by the line: a kept line answers for all entries in it. */
-const throughLines = (lines: LineCache, shape: Shape, { memory }: Inside, { choose, cached, fills }: Sight): LoadEntry => (address) => {
+const throughLines = (lines: LineCache, shape: Shape, { memory }: Inside, sight: Sight): LoadEntry => (address) => {
   const line = address & ~BigInt(lines.bytes - 1)
-  const kept = cached ? lines.get(line) : undefined
-  const words = kept !== undefined && choose(2) === 0 ? kept
+  const kept = sight.cached ? lines.get(line) : undefined
+  const words = kept !== undefined && takes(sight) ? kept
     : Array.from({ length: lines.bytes / 8 }, (_, index) => memory.walker.load64(line + BigInt(index * 8)))
-  if (fills && words !== kept) lines.keep(line, words)
+  if (sight.fills && words !== kept) lines.keep(line, words)
   return loadWord({ load64: (at) => words[Number(at - line) / 8] as bigint }, address, shape.form)
 }
 
@@ -72,26 +67,30 @@ const walk = (inside: Inside, keeping: Keeping, route: Route & { to: 'tables' },
 const throughTables = (inside: Inside, keeping: Keeping, route: Route & { to: 'tables' }, request: DmaRequest, sight: Sight): Outcome => {
   const frame = Number(request.address >> 12n)
   const kept = sight.cached ? inside.translations.lookup(route.tag, frame) : undefined
-  const leaf = kept !== undefined && sight.choose(2) === 0 ? kept : walk(inside, keeping, route, request, sight)
+  const leaf = kept !== undefined && takes(sight) ? kept : walk(inside, keeping, route, request, sight)
   if (leaf === 'invalid') return blocked(route.invalid)
   const absent = leaf.physical === NOTHING.physical
   if (sight.fills && leaf !== kept && (!absent || keeping.absent)) inside.translations.keep(route.tag, frame, leaf.shift, leaf)
   return absent ? blocked(route.absent) : answer(leaf, request, route.named, route.denied)
 }
 
-/** The answer to a request, as the sight allows it to be given. */
-export const translate = (inside: Inside, keeping: Keeping, part: Part, request: DmaRequest, sight: Sight): Outcome => {
+const unitAnswer = (inside: Inside, keeping: Keeping, part: Part, request: DmaRequest, sight: Sight): Outcome => {
   if (request.kind !== 'untranslated') return blocked(NO_ATS)
   const route = part.route(request, (step) => sight.steps?.push(step))
   if (request.pasid !== undefined) return blocked(NO_PASIDS)
   if (request.address >> BigInt(part.busBits) !== 0n) return blocked(TOO_WIDE)
   switch (route.to) {
     case 'blocked': return blocked(route.fault)
-    case 'identity': return {
-      result: 'translated', address: request.address, tag: route.why, attributes: {}, permissions: { read: true, write: true }, pageSize: 4096n,
-    } satisfies Translated
+    case 'identity': return passes(request.address, route.why, NONE)
     case 'page': return answer(route.leaf, request, route.tag, route.denied)
     case 'tables': return throughTables(inside, keeping, route, request, sight)
     default: return route satisfies never
   }
+}
+
+/** The answer to a request, as the sight allows it to be given. */
+export const translate = (inside: Inside, keeping: Keeping, part: Part, request: DmaRequest, sight: Sight): Outcome => {
+  const outcome = unitAnswer(inside, keeping, part, request, sight)
+  if (outcome.result === 'blocked' && outcome.fault?.recorded === true) sight.log?.(request, outcome.fault)
+  return outcome
 }

@@ -52,7 +52,6 @@ export const choosePagingFormat = (unit: Unit, name: string | undefined): Chosen
  * EINVAL has changed nothing.
  */
 export const incompatibility = ({ name, unit: made, secondStage, levels }: ChosenFormat, unit: Unit): string | undefined => {
-  if (unit === made) return undefined
   const mine = secondStage ? unit.capabilities.secondStageLevels : unit.capabilities.firstStageLevels
   if (!mine.includes(levels)) return `the unit has no ${name}`
   if (made.capabilities.physicalBits > unit.capabilities.physicalBits) return 'the unit has narrower physical addresses'

@@ -1,5 +1,5 @@
 // The RISC-V side of adversarial mode: which contexts a request reads, under which tags, and the walks.
-import { createAdversary, frameOf } from '@iommu/hardware'
+import { createAdversary, frameOf, supplied } from '@iommu/hardware'
 import type {
   Adversary, AdversaryOptions, Command, Fetch, Fetched, FetchOrder, HardwareEvent, Look, Reached, Vendor, Walked,
 } from '@iommu/hardware'
@@ -82,7 +82,7 @@ const walkOf = ({ formats }: Hardware, { kind, stage, address }: Asked): ((
   const frame = frameOf(address)
   const format = formats(kind, stage.levels, stage.setsAccessed)
   return (view, start, reach) => {
-    const leaf = walkFrom(plainKind, format, view, address, start ?? rootPointer(format, stage.root), (pointer, covers) =>
+    const leaf = walkFrom(plainKind, format, view, frame, start ?? rootPointer(format, stage.root), (pointer, covers) =>
       reach({ value: pointer, key: keyOf(pointer), page: pointer.frame, ...extent(frame, covers) }))
     return { value: leaf, key: keyOf(leaf), keeps: leaf.status === LEAF, ...extent(frame, leaf.status === LEAF ? leaf.pageShift : 12) }
   }
@@ -131,7 +131,8 @@ const registerCommand = (offset: number): Command | undefined =>
 
 const vendorOf = ({ hardware, endpoint }: RiscvMachine, order: FetchOrder): Vendor<Leaf, TablePointer> => ({
   translate: (request, look) =>
-    translate(hardware, request, { choose: () => 0, cached: false, fills: false, supply: supplyOf(hardware, look, order) }).outcome,
+    translate(hardware, request, supplied(supplyOf(hardware, look, order))),
+  settings: () => Object.values(hardware.state),
   command(event: HardwareEvent) {
     if (event.kind === 'register') return registerCommand(event.offset)
     return event.kind === 'command' ? commandOf(event) : undefined

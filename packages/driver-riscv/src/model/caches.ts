@@ -1,6 +1,6 @@
 // The caches of the hardware, and how they are emptied. Nothing that is not valid is ever in them.
 import { createEntryCache } from '@iommu/hardware'
-import type { EntryCache, TranslationCache } from '@iommu/hardware'
+import type { DeviceTlbs, EntryCache } from '@iommu/hardware'
 import { createTranslations } from '@iommu/page-table'
 import type { Translations } from '@iommu/page-table'
 import type { DeviceContext, ProcessContext } from './copies.js'
@@ -23,7 +23,7 @@ export interface Caches {
   /** Second stage: tagged by GSCID. */
   readonly secondStage: Translations<Leaf>
   /** Per source: what its own TLB holds, by PASID (0: none). */
-  readonly deviceTlbs: Map<number, TranslationCache<Leaf>>
+  readonly deviceTlbs: DeviceTlbs
 }
 
 /** Sv57. */
@@ -38,10 +38,11 @@ export const pscidOfTag = (tag: number): number => tag % IDS
 /** The key of a process context's copy. */
 export const processKey = (source: number, pasid: number): number => source * IDS + pasid
 
-export const createCaches = (): Caches => ({
+/** `iotlb`: whether translations are kept. */
+export const createCaches = (iotlb = true): Caches => ({
   devices: createEntryCache(),
   processes: createEntryCache(),
-  firstStage: createTranslations(MOST_LEVELS),
-  secondStage: createTranslations(MOST_LEVELS),
+  firstStage: createTranslations(MOST_LEVELS, iotlb),
+  secondStage: createTranslations(MOST_LEVELS, iotlb),
   deviceTlbs: new Map(),
 })

@@ -5,7 +5,7 @@ import { frameOf } from '@iommu/hardware'
 import type { Fetch, FetchOrder, HardwareView, Shape, Step } from '@iommu/hardware'
 import {
   baseDeviceContext, deviceContext, deviceDirectoryEntry, deviceSplit, indexes, levelsOfMode, processContext,
-  processDirectoryEntry, processSplit,
+  processDirectoryEntry, processSplit, splitLimit,
 } from '../tables/index.js'
 import type { Capabilities, DirectoryLevels, Levels } from '../tables/index.js'
 
@@ -16,6 +16,8 @@ export interface Stage {
   readonly root: number
   /** PSCID, or GSCID of a second stage. */
   readonly id: number
+  /** The same as outcomes spell it. */
+  readonly tag: string
   /** Hardware sets A and D. */
   readonly setsAccessed: boolean
 }
@@ -24,6 +26,8 @@ export interface Stage {
 export interface Directory {
   readonly levels: DirectoryLevels
   readonly root: bigint
+  /** Process ids below this have a place in it. */
+  readonly limit: number
 }
 
 /** What a device context says. */
@@ -35,6 +39,8 @@ export interface DeviceContext {
   readonly guestAts: boolean
   /** Process contexts; then `first` is for requests without process id, and undefined: they are process 0's. */
   readonly processes: Directory | undefined
+  /** PDTV with a directory of mode Bare: a request with a PASID is as one without. */
+  readonly everyPasid: boolean
   readonly first: Stage | 'bare' | undefined
   readonly second: Stage | undefined
   /** SADE, for process contexts too. */
@@ -131,13 +137,17 @@ const contextTable = (
   return table
 }
 
-const stageOf = (mode: number, allowed: readonly Levels[], root: bigint, id: number, setsAccessed: boolean): Stage | undefined => {
+type IdName = 'PSCID' | 'GSCID'
+
+const stageOf = (
+  mode: number, allowed: readonly Levels[], root: bigint, name: IdName, id: number, setsAccessed: boolean,
+): Stage | undefined => {
   const levels = levelsOfMode(mode)
-  return levels !== undefined && allowed.includes(levels) ? { levels, root: frameOf(root), id, setsAccessed } : undefined
+  return levels !== undefined && allowed.includes(levels) ? { levels, root: frameOf(root), id, tag: `${name} ${id}`, setsAccessed } : undefined
 }
 
-const describeStage = (stage: Stage | 'bare', second: boolean): string =>
-  (stage === 'bare' ? 'bare' : `${second ? 'second' : 'first'} stage at ${hex(BigInt(stage.root) << 12n)}, ${stage.levels}-level, ${second ? 'GSCID' : 'PSCID'} ${stage.id}`)
+const describeStage = (stage: Stage | 'bare', which: 'first' | 'second'): string =>
+  (stage === 'bare' ? 'bare' : `${which} stage at ${hex(BigInt(stage.root) << 12n)}, ${stage.levels}-level, ${stage.tag}`)
 
 /** Fetches a device context. Throws Stopped with the cause. */
 export const fetchDevice = (reader: Reader, root: bigint, levels: DirectoryLevels, source: number): DeviceContext => {
@@ -167,17 +177,18 @@ export const fetchDevice = (reader: Reader, root: bigint, levels: DirectoryLevel
     || (e.IOHGATP_PPN & 0x3fffn) !== 0n
     || (guests !== undefined && (guests.MSIPTP_MODE > 1 || (guests.MSIPTP_MODE === 1 && e.IOHGATP_MODE === 0)))
   const second = e.IOHGATP_MODE === 0 ? undefined
-    : stageOf(e.IOHGATP_MODE, capabilities.secondStageLevels, e.IOHGATP_PPN, e.GSCID, e.GADE === 1)
+    : stageOf(e.IOHGATP_MODE, capabilities.secondStageLevels, e.IOHGATP_PPN, 'GSCID', e.GSCID, e.GADE === 1)
   const table1 = e.PDTV === 1 || e.FSC_MODE === 0 ? undefined
-    : stageOf(e.FSC_MODE, capabilities.firstStageLevels, e.FSC_PPN, e.PSCID, e.SADE === 1)
+    : stageOf(e.FSC_MODE, capabilities.firstStageLevels, e.FSC_PPN, 'PSCID', e.PSCID, e.SADE === 1)
   const levelsOfDirectory = capabilities.processLevels.find((each) => each === e.FSC_MODE)
-  const processes = e.PDTV === 1 && levelsOfDirectory !== undefined ? { levels: levelsOfDirectory, root: e.FSC_PPN } : undefined
+  const processes = e.PDTV === 1 && levelsOfDirectory !== undefined
+    ? { levels: levelsOfDirectory, root: e.FSC_PPN, limit: splitLimit(processSplit(levelsOfDirectory)) } : undefined
   const unknown = (e.IOHGATP_MODE !== 0 && second === undefined)
     || (e.FSC_MODE !== 0 && (e.PDTV === 1 ? processes === undefined : table1 === undefined))
   note(reader, layout, address, words, wrong || unknown ? 'programmed wrongly'
     : [
-        ...(processes !== undefined ? [`process directory at ${hex(processes.root)}, ${processes.levels}-level`] : [describeStage(table1 ?? 'bare', false)]),
-        ...(second === undefined ? [] : [describeStage(second, true)]),
+        ...(processes !== undefined ? [`process directory at ${hex(processes.root)}, ${processes.levels}-level`] : [describeStage(table1 ?? 'bare', 'first')]),
+        ...(second === undefined ? [] : [describeStage(second, 'second')]),
       ].join('; '))
   if (wrong || unknown) throw new Stopped(DEVICE.wrong)
   if (guests?.MSIPTP_MODE === 1) throw new RangeError('the interrupts of guests (MSI page tables) are not modelled')
@@ -186,6 +197,7 @@ export const fetchDevice = (reader: Reader, root: bigint, levels: DirectoryLevel
     ats: e.EN_ATS === 1,
     guestAts: e.T2GPA === 1,
     processes,
+    everyPasid: e.PDTV === 1 && e.FSC_MODE === 0,
     first: e.PDTV === 1 && e.DPE === 1 && processes !== undefined ? undefined : table1 ?? 'bare',
     second,
     setsAccessed: e.SADE === 1,
@@ -193,17 +205,17 @@ export const fetchDevice = (reader: Reader, root: bigint, levels: DirectoryLevel
 }
 
 /** Fetches a process context through its directory. Throws Stopped with the cause. */
-export const fetchProcess = (reader: Reader, { levels, root }: Directory, setsAccessed: boolean, pasid: number): ProcessContext => {
+export const fetchProcess = (reader: Reader, { levels, root }: Pick<Directory, 'levels' | 'root'>, setsAccessed: boolean, pasid: number): ProcessContext => {
   const { capabilities, locate = here } = reader
   const path = indexes(processSplit(levels), pasid)
   const table = contextTable(reader, processDirectoryEntry, root, path.slice(0, -1), PROCESS)
   const address = locate(table + BigInt((path.at(-1) as number) * (processContext.bits / 8)))
   const words = load(reader, processContext, address, PROCESS.unreadable)
   const e = decode(processContext, words)
-  const stage = stageOf(e.FSC_MODE, capabilities.firstStageLevels, e.FSC_PPN, e.PSCID, setsAccessed)
+  const stage = stageOf(e.FSC_MODE, capabilities.firstStageLevels, e.FSC_PPN, 'PSCID', e.PSCID, setsAccessed)
   const wrong = breaksReserved(processContext, words) || (e.FSC_MODE !== 0 && stage === undefined)
   note(reader, processContext, address, words, e.V === 0 ? `PASID ${hex(pasid)}: not valid`
-    : `PASID ${hex(pasid)}: ${wrong ? 'programmed wrongly' : describeStage(stage ?? 'bare', false)}`)
+    : `PASID ${hex(pasid)}: ${wrong ? 'programmed wrongly' : describeStage(stage ?? 'bare', 'first')}`)
   if (e.V === 0) throw new Stopped(PROCESS.invalid)
   if (wrong) throw new Stopped(PROCESS.wrong)
   return { supervisor: e.ENS === 1, userPages: e.SUM === 1, first: stage ?? 'bare' }

@@ -8,14 +8,9 @@ export type Formats = (stage: 'first' | 'second', levels: Levels, setsAccessed: 
 
 /** Formats are made once per unit: what is reserved in an entry depends on the unit's capabilities. */
 export const createFormats = ({ physicalBits, memoryTypes, softwareBits }: Capabilities): Formats => {
-  const made = new Map<string, Format>()
+  const made = { first: [] as Format[], second: [] as Format[] }
   return (stage, levels, setsAccessed) => {
-    const name = `${stage} ${levels} ${setsAccessed}`
-    let format = made.get(name)
-    if (format === undefined) {
-      const options = { levels, physicalBits, setsAccessed, memoryTypes, softwareBits }
-      made.set(name, (format = stage === 'first' ? svFirstStage(options) : svSecondStage(options)))
-    }
-    return format
+    const options = { levels, physicalBits, setsAccessed, memoryTypes, softwareBits }
+    return made[stage][levels * 2 + (setsAccessed ? 1 : 0)] ??= stage === 'first' ? svFirstStage(options) : svSecondStage(options)
   }
 }

@@ -1,8 +1,10 @@
 // What this hardware makes of a walk: the leaf as the IOTLB keeps it, and the bits of one that mean something together.
-import { decode } from '@iommu/bits'
-import { addresses, frameAddress } from '@iommu/hardware'
+import { fieldOfHalves } from '@iommu/bits'
+import { frameAddress } from '@iommu/hardware'
+import type { DmaSight } from '@iommu/hardware'
 import { ABSENT, LEAF, RESERVED, riscvEntry } from '@iommu/page-table'
-import type { Sight as AnySight, WalkKind, WalkResult, WalkStatus } from '@iommu/page-table'
+import type { WalkKind, WalkResult, WalkStatus } from '@iommu/page-table'
+import type { Stopped } from './copies.js'
 import type { Supply } from './supply.js'
 
 /** A translation as the IOTLB keeps it: of a valid leaf, whatever it allows. */
@@ -22,7 +24,7 @@ export interface Leaf {
   readonly memory: number
 }
 
-export type Sight = AnySight<Supply>
+export type Sight = DmaSight<Supply, Stopped>
 
 const NAPOT_SHIFT = 16
 const NAPOT_FRAMES = 16
@@ -30,17 +32,29 @@ const NAPOT_FRAMES = 16
 const NAPOT_SIZE = 8
 const NO_MEMORY_TYPE = 3
 
-const NOTHING = { frame: 0, pageShift: 0, read: false, write: false, execute: false, user: false, dirty: false, memory: 0 } as const
+const R = fieldOfHalves(riscvEntry, 'R')
+const W = fieldOfHalves(riscvEntry, 'W')
+const D = fieldOfHalves(riscvEntry, 'D')
+const N = fieldOfHalves(riscvEntry, 'N')
+const PBMT = fieldOfHalves(riscvEntry, 'PBMT')
+
+const nothing = (status: WalkStatus, level: number): Leaf =>
+  ({ status, level, frame: 0, pageShift: 0, read: false, write: false, execute: false, user: false, dirty: false, memory: 0 })
 
 /** What is left to check of a leaf that the walk took for one: W without R, the memory type, and NAPOT. */
-const leafOf = ({ status, level, pageShift, frame, read, write, execute, user, low, high }: WalkResult): Leaf => {
-  if (status !== LEAF) return { ...NOTHING, status, level }
-  const { R, W, D, N, PBMT } = decode(riscvEntry, [addresses.join(low, high)])
-  const reserved = (W === 1 && R === 0) || PBMT === NO_MEMORY_TYPE
-    || (N === 1 && (level !== 1 || frame % NAPOT_FRAMES !== NAPOT_SIZE))
-  if (reserved) return { ...NOTHING, status: RESERVED, level }
-  const shared = { status: LEAF, level, read, write, execute, user, dirty: D === 1, memory: PBMT } as const
-  return N === 1 ? { ...shared, frame: frame - NAPOT_SIZE, pageShift: NAPOT_SHIFT } : { ...shared, frame, pageShift }
+const leafOf = (end: WalkResult): Leaf => {
+  const { status, level, low, high } = end
+  if (status !== LEAF) return nothing(status, level)
+  const { pageShift, frame, read, write, execute, user } = end
+  const memory = PBMT(low, high)
+  const napot = N(low, high) === 1
+  if ((W(low, high) === 1 && R(low, high) === 0) || memory === NO_MEMORY_TYPE || (napot && (level !== 1 || frame % NAPOT_FRAMES !== NAPOT_SIZE))) {
+    return nothing(RESERVED, level)
+  }
+  return {
+    status, level, frame: napot ? frame - NAPOT_SIZE : frame, pageShift: napot ? NAPOT_SHIFT : pageShift,
+    read, write, execute, user, dirty: D(low, high) === 1, memory,
+  }
 }
 
 /** Nothing that is not valid is kept. `settle` is told where a leaf lies, for hardware that sets A and D. */

@@ -14,7 +14,7 @@ export interface RecordedFault {
   readonly address: bigint
   /** "untranslated read"; undefined for a type that is not known. */
   readonly transaction: string | undefined
-  /** `faultCauses` of ./tables says what it means. */
+  /** `faultCauses` of ./queues says what it means. */
   readonly code: number
 }
 

@@ -69,7 +69,10 @@ export const planEntry = (from: readonly bigint[], to: readonly bigint[], { cont
   if (!isValid(from) && !isValid(to)) return stores(from, to)
   const before = used(from)
   const after = used(to)
-  const quiet = from.map((word, index) => (word & (before[index] as bigint)) | ((to[index] as bigint) & ~(before[index] as bigint)))
+  const quiet = from.map((word, index) => {
+    const kept = before[index] as bigint
+    return (word & kept) | ((to[index] as bigint) & ~kept)
+  })
   const telling = quiet.flatMap((word, index) => ((word ^ (to[index] as bigint)) & (after[index] as bigint)) === 0n ? [] : [index])
   const settle: PlanStep[] = [{ do: 'order' }, ...invalidations([context])]
   const left = isValid(from) ? [...settle, ...invalidations(removed)] : [{ do: 'order' } as const]

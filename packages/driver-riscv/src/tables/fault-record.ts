@@ -18,8 +18,8 @@ export const faultRecord = entry('riscv.fault', {
   PRIV: bit(33, 'Supervisor request', { confirmedBy: ['linux', 'spec'] }),
   TTYP: field(39, 34, 'Transaction type', TRANSACTION_TYPES),
   DID: field(63, 40, 'Device Identifier'),
-  IOTVAL: wide(191, 128, 'Device address, or code of a message', { confirmedBy: ['spec'] }),
-  IOTVAL2: wide(255, 192, 'Guest address of a second-stage fault', { confirmedBy: ['spec'] }),
+  IOTVAL: wide(191, 128, 'Device address, or code of a message', { confirmedBy: ['qemu', 'spec'] }),
+  IOTVAL2: wide(255, 192, 'Guest address of a second-stage fault', { confirmedBy: ['qemu', 'spec'] }),
 })
 
 /** What IOTVAL2 holds of faults 20, 21 and 23. Bits below a page may be 0 in it. */
@@ -50,9 +50,9 @@ const cause = (code: number, meaning: string, qualified = true, confirmedBy: rea
 const list = (): readonly FaultCause[] => [
   cause(1, 'an instruction fetch reached memory that cannot be read'),
   cause(4, 'a read was misaligned'),
-  cause(5, 'a read, or the walk for it, reached memory that cannot be read'),
+  cause(5, 'a read, or the walk for it, reached memory that cannot be read', true, ['qemu', 'spec']),
   cause(6, 'a write was misaligned'),
-  cause(7, 'a write, or the walk for it, reached memory that cannot be read'),
+  cause(7, 'a write, or the walk for it, reached memory that cannot be read', true, ['qemu', 'spec']),
   cause(12, 'first stage: nothing mapped, or no permission to execute'),
   cause(13, 'first stage: nothing mapped, or no permission to read', true, ['qemu', 'spec']),
   cause(15, 'first stage: nothing mapped, or no permission to write', true, ['qemu', 'spec']),
@@ -60,7 +60,7 @@ const list = (): readonly FaultCause[] => [
   cause(21, 'second stage: nothing mapped, or no permission to read', true, ['qemu', 'spec']),
   cause(23, 'second stage: nothing mapped, or no permission to write', true, ['qemu', 'spec']),
   cause(256, 'the unit is off', false, ['qemu', 'spec']),
-  cause(257, 'a device directory entry cannot be read', false),
+  cause(257, 'a device directory entry cannot be read', false, ['qemu', 'spec']),
   cause(258, 'a device directory entry is not valid', false, ['qemu', 'spec']),
   cause(259, 'a device directory entry is programmed wrongly', false, ['qemu', 'spec']),
   cause(260, 'this kind of request is not allowed', true, ['qemu', 'spec']),
@@ -68,9 +68,9 @@ const list = (): readonly FaultCause[] => [
   cause(262, 'an MSI page table entry is not valid'),
   cause(263, 'an MSI page table entry is programmed wrongly'),
   cause(264, 'an MRIF cannot be accessed'),
-  cause(265, 'a process directory entry cannot be read'),
+  cause(265, 'a process directory entry cannot be read', true, ['qemu', 'spec']),
   cause(266, 'a process directory entry is not valid', true, ['qemu', 'spec']),
-  cause(267, 'a process directory entry is programmed wrongly'),
+  cause(267, 'a process directory entry is programmed wrongly', true, ['qemu', 'spec']),
   cause(268, 'a device directory entry is corrupt', false),
   cause(269, 'a process directory entry is corrupt'),
   cause(270, 'an MSI page table entry is corrupt'),

@@ -4,12 +4,14 @@ import { address, bit, entry, field } from '@iommu/bits'
 /** Byte offsets into the register window of 4 KiB. */
 export const OFFSETS = {
   capabilities: 0x000, fctl: 0x008, ddtp: 0x010, cqb: 0x018, cqh: 0x020, cqt: 0x024, fqb: 0x028, fqh: 0x030, fqt: 0x034,
-  pqb: 0x038, pqh: 0x040, pqt: 0x044, cqcsr: 0x048, fqcsr: 0x04c, pqcsr: 0x050, ipsr: 0x054, icvec: 0x2f8,
+  pqb: 0x038, pqh: 0x040, pqt: 0x044, cqcsr: 0x048, fqcsr: 0x04c, pqcsr: 0x050, ipsr: 0x054,
+  tr_req_iova: 0x258, tr_req_ctl: 0x260, tr_response: 0x268, icvec: 0x2f8,
 } as const
 
 /** The offsets of 64-bit registers; all others are of 32 bits. */
 export const WIDE_OFFSETS: readonly number[] = [
-  OFFSETS.capabilities, OFFSETS.ddtp, OFFSETS.cqb, OFFSETS.fqb, OFFSETS.pqb, OFFSETS.icvec,
+  OFFSETS.capabilities, OFFSETS.ddtp, OFFSETS.cqb, OFFSETS.fqb, OFFSETS.pqb, OFFSETS.tr_req_iova, OFFSETS.tr_req_ctl,
+  OFFSETS.tr_response, OFFSETS.icvec,
 ]
 
 const from = { confirmedBy: ['linux', 'qemu', 'spec'] } as const
@@ -98,4 +100,26 @@ export const faultQueueStatus = entry('riscv.fqcsr', {
   fqof: bit(9, 'Overflow: records were lost; write 1 to clear'),
   fqon: bit(16, 'Is on'),
   busy: bit(17, 'A write is being carried out'),
+})
+
+/** Where the unit is asked for a translation by registers (capabilities.DBG): an untranslated request of any device. */
+export const translationRequest = entry('riscv.tr-req-ctl', {
+  title: 'Translation request control register', bits: 64, section: 'riscv:5.25?', ...from, reserved: [[11, 4], [39, 33]],
+}, {
+  GO: bit(0, 'Asks; busy until it is 0 again'),
+  PRIV: bit(1, 'A supervisor\'s request; counts with a process id', { confirmedBy: ['linux', 'spec'] }),
+  EXE: bit(2, 'Asks to execute', { confirmedBy: ['linux', 'spec'] }),
+  NW: bit(3, 'Asks to read only; else to read and write'),
+  PID: field(31, 12, 'Process Identifier'),
+  PV: bit(32, 'There is a process id', { confirmedBy: ['linux', 'spec'] }),
+  DID: field(63, 40, 'Device Identifier'),
+})
+
+export const translationResponse = entry('riscv.tr-response', {
+  title: 'Translation response register', bits: 64, section: 'riscv:5.26?', ...from, reserved: [[6, 1], [63, 54]],
+}, {
+  FAULT: bit(0, 'Refused; nothing else means anything then'),
+  PBMT: field(8, 7, 'Memory type', undefined, { confirmedBy: ['linux', 'spec'] }),
+  S: bit(9, 'The lowest zero bit of the page number says how large the page is', { confirmedBy: ['linux', 'spec'] }),
+  PPN: address(53, 10, 'Page', { scale: 12 }),
 })

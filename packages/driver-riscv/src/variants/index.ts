@@ -59,13 +59,13 @@ const validFirst = plan((steps, from, to) => {
 
 export const variants: readonly RiscvVariant[] = [
   variant('no-context-flush', 'hardware is not told to forget a process context that goes', [
-      'C-ATTACH-06', 'C-ATTACH-05', 'C-ATTACH-08', 'C-ATTACH-09', 'C-ATTACH-17', 'C-ATTACH-18', 'C-BLOCK-02',
+      'C-FREE-03', 'C-ATTACH-05', 'C-ATTACH-08', 'C-ATTACH-09', 'C-ATTACH-17', 'C-ATTACH-18', 'C-BLOCK-02',
       'C-BLOCK-06', 'C-IDENT-05', 'C-OWN-01', 'C-REL-04', 'C-PASID-03', 'C-PASID-05', 'C-PASID-17', 'C-SVA-04',
-      'C-SVA-05', 'C-TLB-02', 'C-FREE-01', 'C-FREE-03',
+      'C-SVA-05', 'C-TLB-02', 'C-FREE-01', 'C-ATTACH-06',
     ], PASIDS, flushes((whole) => ({ ...whole, context: [] }))),
   variant('no-device-context-flush', 'hardware is not told to forget a device context that goes', [
-      'C-ATTACH-06', 'C-ATTACH-05', 'C-ATTACH-08', 'C-ATTACH-09', 'C-ATTACH-17', 'C-ATTACH-18', 'C-BLOCK-02',
-      'C-BLOCK-06', 'C-IDENT-05', 'C-OWN-01', 'C-REL-04', 'C-TLB-02', 'C-FREE-01', 'C-FREE-03',
+      'C-IDENT-05', 'C-ATTACH-05', 'C-ATTACH-08', 'C-ATTACH-09', 'C-ATTACH-17', 'C-ATTACH-18', 'C-BLOCK-02',
+      'C-BLOCK-06', 'C-ATTACH-06', 'C-OWN-01', 'C-REL-04', 'C-TLB-02', 'C-FREE-01', 'C-FREE-03',
     ], NO_PASIDS, flushes((whole) => ({ ...whole, context: [] }))),
   variant('wrong-identifier-flushed', 'before an identifier is given back the next one is flushed', [
       'C-FREE-01', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-17', 'C-ATTACH-18', 'C-BLOCK-06', 'C-PASID-03',
@@ -76,7 +76,7 @@ export const variants: readonly RiscvVariant[] = [
   }),
   variant('valid-first', 'V is stored before the rest of the context', ['C-ATTACH-06', 'C-ATTACH-18', 'C-TLB-02', 'C-FREE-01'], NO_PASIDS, validFirst),
   variant('replaced-in-place', 'a valid context is overwritten in place, and forgotten afterwards', [
-      'C-ATTACH-06', 'C-ATTACH-05', 'C-ATTACH-18', 'C-TLB-02', 'C-FREE-01',
+      'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-18', 'C-TLB-02', 'C-FREE-01',
     ], NO_PASIDS, inPlace),
   variant('pages-of-next-identifier', 'an unmap flushes the domain with the next identifier', [
       'C-TLB-01', 'C-PASID-11', 'C-SVA-03', 'C-SVA-05', 'C-UNMAP-02', 'C-UNMAP-03', 'C-UNMAP-04', 'C-UNMAP-07',

@@ -1,28 +1,20 @@
 // Adversarial mode: watches a machine's driver, and says at every step everything that a DMA could meet.
 import type { DmaRequest, Outcome, Translated } from '../dma.js'
 import { outcomeKey } from '../dma.js'
-import { explore } from '../explore.js'
-import type { Choose } from '../explore.js'
 import { classify, heldKey } from './classify.js'
 import { createCommands } from './commands.js'
-import { createEntryCaches, placeKey } from './entries.js'
+import { createEntryCaches } from './entries.js'
 import type { Cost } from './entries.js'
 import { describeStep } from './findings.js'
 import type { Finding, Sentence } from './findings.js'
 import { createHistory } from './history.js'
+import { createLooks, deviceHeld } from './looks.js'
 import { createMaySet, tagKey } from './may-set.js'
 import { givenBack } from './marks.js'
 import type { Given } from './marks.js'
-import type { Adversary, AdversaryOptions, Sight, WatchedMachine } from './face.js'
-import { createTranslations, questionKey } from './translations.js'
-import type { EntryAsk, Held, Look, TranslationAsk, Vendor } from './vendor.js'
-
-/** What one exploration came by; it is put into the caches when the exploration is over. */
-interface Trail<V, P> {
-  readonly entries: Map<string, EntryAsk<unknown>>
-  readonly translations: Map<string, TranslationAsk<V, P>>
-  readonly devices: Map<string, Held<Translated>>
-}
+import type { Adversary, AdversaryOptions, WatchedMachine } from './face.js'
+import { createTranslations } from './translations.js'
+import type { TranslationAsk, Vendor } from './vendor.js'
 
 /** Watches from now on. The vendor says what the hardware is; see vendor.ts. */
 export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V, P>, options: AdversaryOptions = {}): Adversary => {
@@ -32,6 +24,7 @@ export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V,
   const translations = createTranslations<V, P>(history, cost)
   /** Rule 10: one more may-set below; the tag's domain is the source. */
   const devices = createMaySet<Translated>()
+  const looks = createLooks(vendor, history, entries, translations, devices)
   const commands = createCommands(options.queue ?? 'vendor', (earlier, later) => vendor.ordered(earlier, later), (drop, issue) => {
     entries.drop(drop, issue)
     translations.leaves.drop(drop.translation, issue)
@@ -45,97 +38,60 @@ export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V,
   let judged: { readonly judge: ReturnType<typeof classify>; readonly released: ((tag: Given) => boolean)[] }[] = []
   let freed: Finding[] = []
 
-  const newTrail = (): Trail<V, P> => ({ entries: new Map(), translations: new Map(), devices: new Map() })
-  const pick = <T>(choose: Choose, from: readonly T[]): T => from[choose(from.length)] as T
-  const lookOf = (sight: Sight, choose: Choose, trail: Trail<V, P>): Look<V, P> => ({
-    entry<C>(ask: EntryAsk<C>): C {
-      trail.entries.set(placeKey(ask), ask)
-      if (sight === 'memory') return entries.memory(ask).fetched.value as C
-      const copies = sight === 'flight' ? entries.copies(ask, 'window')
-        : [...new Map([...entries.copies(ask, 'fresh'), ...entries.copies(ask, 'kept')].map((each) => [each.fetched.key, each])).values()]
-      return pick(choose, copies).fetched.value as C
-    },
-    translation(ask) {
-      trail.translations.set(questionKey(ask), ask)
-      return sight === 'memory' ? translations.memory(ask).walked.value : pick(choose, translations.values(ask))
-    },
-  })
-  const frameOf = (address: bigint): number => Number(address >> 12n)
-  const answer = (request: DmaRequest, sight: Sight, choose: Choose, trail: Trail<V, P>): Outcome => {
-    const asks = request.kind === 'translate' && sight !== 'memory'
-    const tag = { space: 'device', domain: request.source, pasid: request.pasid ?? 0 }
-    if (asks) {
-      const held = devices.at(tag, 'leaf', frameOf(request.address))
-      const way = choose(1 + held.length)
-      const { value } = held[way - 1] ?? {}
-      if (value !== undefined) return { ...value, address: value.address + (request.address & (value.pageSize - 1n)) }
-    }
-    const outcome = vendor.translate(request, lookOf(sight, choose, trail))
-    if (asks && outcome.result === 'translated' && vendor.hasDeviceTlb(request.source)) {
-      const offset = request.address & (outcome.pageSize - 1n)
-      const first = frameOf(request.address - offset)
-      const value = { ...outcome, address: outcome.address - offset }
-      const held: Held<Translated> = {
-        tag, kind: 'leaf', key: outcomeKey(value), value, first, last: first + Number(outcome.pageSize >> 12n) - 1, origin: history.now,
-      }
-      trail.devices.set(heldKey(held), held)
-    }
-    return outcome
-  }
-  const outcomesOf = (request: DmaRequest, sight: Sight, trail = newTrail()): Outcome[] =>
-    explore((choose) => answer(request, sight, choose, trail), outcomeKey)
-
   /** Rule 12: caches learn everything that they can; when there is nothing left to learn the outcomes count. */
   const observe = (step: string): void => {
     cost.observations++
     for (;;) {
-      const trail = newTrail()
-      const outcomes = probes.map((probe) => outcomesOf(probe, 'flight', trail))
+      const seen = probes.map((probe) => looks.flight(probe))
+      const asked = {
+        entries: new Map(seen.flatMap(({ trail }) => [...trail.entries])),
+        translations: new Map(seen.flatMap(({ trail }) => [...trail.translations])),
+      }
       let more = false
-      for (const ask of trail.entries.values()) more = entries.reach(ask) || more
-      for (const ask of trail.translations.values()) more = translations.fill(ask) || more
-      for (const held of trail.devices.values()) more = devices.add(held) || more
+      for (const ask of asked.entries.values()) more = entries.reach(ask) || more
+      for (const ask of asked.translations.values()) more = translations.fill(ask) || more
+      for (const { trail } of seen) for (const learnt of trail.devices.values()) more = devices.add({ ...learnt, origin: history.now }) || more
       if (more) continue
-      entries.close(new Set(trail.entries.keys()))
-      translations.keepOnly(new Set(trail.translations.keys()))
-      outcomes.forEach((each, index) => {
-        for (const outcome of each) {
-          const key = outcomeKey(outcome)
+      entries.close(asked.entries)
+      translations.keepOnly(asked.translations)
+      seen.forEach(({ outcomes }, index) => {
+        for (const [key, outcome] of outcomes) {
           if (met?.[index]?.has(key) === false) met[index].set(key, { outcome, step })
         }
       })
-      history.forget(entries.floor)
+      history.forget(entries.floor())
       return
     }
   }
-  const freshKeys = (): Set<string> => {
-    const trail = newTrail()
+  /** What a fresh walk of every probe would leave in caches; the same until memory or a setting changes. */
+  let fresh: { readonly keys: ReadonlySet<string>; readonly stamp: number; readonly era: number; readonly probes: number } | undefined
+  const freshKeys = (): ReadonlySet<string> => {
+    const era = looks.era()
+    const { stamp } = history
+    if (fresh?.stamp === stamp && fresh.era === era && fresh.probes === probes.length) return fresh.keys
     const keys = new Set<string>()
+    const asked = new Map<string, TranslationAsk<V, P>>()
     for (const probe of probes) {
-      const [outcome] = outcomesOf(probe, 'memory', trail)
-      if (probe.kind !== 'translate' || outcome?.result !== 'translated') continue
-      const offset = probe.address & (outcome.pageSize - 1n)
-      const first = frameOf(probe.address - offset)
-      keys.add(heldKey({
-        tag: { space: 'device', domain: probe.source, pasid: probe.pasid ?? 0 }, kind: 'leaf',
-        key: outcomeKey({ ...outcome, address: outcome.address - offset }), first, last: first + Number(outcome.pageSize >> 12n) - 1,
-      }))
+      const { outcome, trail } = looks.memory(probe)
+      for (const [key, ask] of trail.translations) asked.set(key, ask)
+      if (probe.kind === 'translate' && outcome.result === 'translated') keys.add(heldKey(deviceHeld(probe, outcome)))
     }
-    for (const ask of trail.translations.values()) {
+    for (const ask of asked.values()) {
       const { walked, reached } = translations.memory(ask)
       keys.add(heldKey({ tag: ask.tag, kind: 'leaf', ...walked }))
       for (const pointer of reached) keys.add(heldKey({ tag: ask.tag, kind: 'table', ...pointer }))
     }
+    fresh = { keys, stamp, era, probes: probes.length }
     return keys
   }
   const classifyNow = (command: Parameters<typeof classify>[0]): void => {
-    const fresh = freshKeys()
+    const keys = freshKeys()
     const judge = classify(command, {
       entries: entries.kept(),
       translations: [...translations.leaves.all(), ...translations.tables.all()],
       devices: devices.all(),
       isCurrent: (copy) => entries.isCurrent(copy),
-      isFresh: (held) => fresh.has(heldKey(held)),
+      isFresh: (held) => keys.has(heldKey(held)),
     })
     judged.push({ judge, released: [] })
   }
@@ -158,6 +114,7 @@ export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V,
     history.tick()
     const changed = history.record(event)
     if (event.kind === 'free') freed.push(...heldPages(describeStep(event), event.frame, event.count))
+    if (event.kind === 'config') looks.reconfigured()
     // Switching ATS off empties the device's TLB.
     if (event.kind === 'config' && event.feature === 'ats' && !event.on) devices.drop(({ tag }) => tag.domain === event.source, Infinity)
     const elsewhere = 'unit' in event && event.unit !== machine.unit
@@ -177,13 +134,15 @@ export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V,
       probes.push(...requests)
       observe('start')
     },
-    outcomes: (request, sight = 'flight') => outcomesOf(request, sight),
+    outcomes(request, sight = 'flight') {
+      return sight === 'next' ? looks.next(request) : [...looks[sight](request).outcomes.values()]
+    },
     watch(run, { hitless = false } = {}) {
       // Caches know the state before, and no DMA from before that state is left: it would be blocked in no switch's name.
       observe('before')
       history.tick()
       entries.land()
-      const from = probes.map((probe) => outcomesOf(probe, 'memory')[0] as Outcome)
+      const from = probes.map((probe) => looks.memory(probe).outcome)
       met = probes.map(() => new Map())
       judged = []
       freed = []
@@ -196,7 +155,7 @@ export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V,
       }
       // Who starts a DMA now has ordered his stores before the device's doorbell; writing back is not part of that.
       if (history.stores === 'order' && history.settle().length > 0) observe('the doorbell')
-      const to = probes.map((probe) => outcomesOf(probe, 'memory')[0] as Outcome)
+      const to = probes.map((probe) => looks.memory(probe).outcome)
       const seen = met
       met = undefined
       const interrupted = probes.filter((_, index) =>
@@ -210,7 +169,7 @@ export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V,
         return [...(seen[index] ?? [])].filter(([key]) => !allowed.has(key))
           .map(([, { outcome, step }]) => report('during', index, outcome, step))
       })
-      const after = probes.flatMap((probe, index) => outcomesOf(probe, 'next')
+      const after = probes.flatMap((probe, index) => looks.next(probe)
         .filter((outcome) => outcomeKey(outcome) !== outcomeKey(to[index] as Outcome))
         .map((outcome) => report('after', index, outcome, 'return')))
       const free = freed
@@ -218,11 +177,7 @@ export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V,
       return { during, after, free, probes: [...probes], from, to, interrupted }
     },
     marks(...requests) {
-      const trails = requests.map((request) => {
-        const trail = newTrail()
-        outcomesOf(request, 'memory', trail)
-        return trail
-      })
+      const trails = requests.map((request) => looks.memory(request).trail)
       return {
         // The last entry on the way: those before it lead elsewhere too.
         entries: trails.flatMap((trail) => [...trail.entries.values()].slice(-1))
@@ -233,9 +188,7 @@ export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V,
     release(given) {
       const { hasEntry, hasTranslation, has } = givenBack(given)
       for (const { released } of judged) released.push(has)
-      const trail = newTrail()
-      for (const probe of probes) outcomesOf(probe, 'memory', trail)
-      const live = new Set([...trail.translations.values()].map(({ tag }) => tagKey(tag)))
+      const live = new Set(probes.flatMap((probe) => [...looks.memory(probe).trail.translations.values()].map(({ tag }) => tagKey(tag))))
       return [
         ...entries.kept().filter((copy) => hasEntry(copy.fetched.tag) && !entries.isCurrent(copy))
           .map(({ fetched }) => finding('free', 'release', `a kept copy still names domain ${fetched.tag.domain}: ${fetched.key}`)),

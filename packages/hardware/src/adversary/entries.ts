@@ -25,6 +25,8 @@ export interface Cost {
 /** Copies as they were worked out, and what they rest on. */
 interface Known {
   readonly copies: readonly Copy[]
+  /** Equal values once; the same list for as long as it holds equal values. */
+  readonly values: readonly Copy[]
   readonly words: ReadonlySet<number>
   readonly stamp: number
 }
@@ -45,6 +47,8 @@ interface Slot {
   /** Fetches begun before have ended; what they made is there only if it stays. */
   landed: Time
   known: Known | undefined
+  /** What `known` gave last. */
+  values: readonly Copy[]
   readonly fresh: Map<bigint, Known>
 }
 
@@ -52,7 +56,7 @@ interface Slot {
 export type CopyKind = 'window' | 'kept' | 'fresh'
 
 export interface EntryCaches {
-  /** Copies of an entry; equal values once. */
+  /** Copies of an entry; equal values once. The very list that it was before means that nothing has changed. */
   copies(ask: EntryAsk<unknown>, kind: CopyKind): readonly Copy[]
   /** The entry as memory says it: the last value stored of each word. */
   memory(ask: EntryAsk<unknown>): Copy
@@ -61,7 +65,7 @@ export interface EntryCaches {
   /** The entry is reached through this place from now on. True where it was not before. */
   reach(ask: EntryAsk<unknown>): boolean
   /** Places that were not reached any more are history: nothing is fetched through them after now. */
-  close(reached: ReadonlySet<string>): void
+  close(reached: { has(placeKey: string): boolean }): void
   /** DMA that is under way lands: what it had fetched is left only where it is kept. */
   land(): void
   /** A completed invalidation, by its time of issue. */
@@ -71,12 +75,15 @@ export interface EntryCaches {
   /** Whether the last answers rest on a word. */
   restsOn(word: number): boolean
   /** The oldest moment that a window reaches back to. */
-  readonly floor: Time
+  floor(): Time
 }
 
 export const placeKey = ({ key, place }: EntryAsk<unknown>): string => `${key} @${place.toString(16)}`
 
 const byValue = (copies: readonly Copy[]): Copy[] => [...new Map(copies.map((each) => [each.fetched.key, each])).values()]
+/** The list of before where the new one has the same values in the same order. */
+const steady = (before: readonly Copy[], now: readonly Copy[]): readonly Copy[] =>
+  (before.length === now.length && now.every(({ fetched }, index) => fetched.key === before[index]?.fetched.key) ? before : now)
 const byWords = ({ fetched, reads }: Copy): string => `${fetched.key} ${reads.map(([word, value]) => `${word}=${value.toString(16)}`).join()}`
 
 export const createEntryCaches = (history: History, cost: Cost): EntryCaches => {
@@ -85,7 +92,9 @@ export const createEntryCaches = (history: History, cost: Cost): EntryCaches => 
   const slotOf = (ask: EntryAsk<unknown>): Slot => {
     let slot = slots.get(ask.key)
     if (slot === undefined) {
-      slot = { key: ask.key, ask, low: -1, drops: [], places: new Map(), swept: undefined, landed: -1, known: undefined, fresh: new Map() }
+      slot = {
+        key: ask.key, ask, low: -1, drops: [], places: new Map(), swept: undefined, landed: -1, known: undefined, values: [], fresh: new Map(),
+      }
       slots.set(ask.key, slot)
     }
     return slot
@@ -107,10 +116,8 @@ export const createEntryCaches = (history: History, cost: Cost): EntryCaches => 
     else cost.memoMisses++
     return good
   }
-  const windowOf = (slot: Slot, before = Infinity): Known => {
-    const whole = before === Infinity
-    if (whole && isGood(slot.known)) return slot.known
-    const words = new Set<number>()
+  /** Every copy that fetches begun before a moment can have made. */
+  const fetchedBefore = (slot: Slot, before: Time, words: Set<number>): Copy[] => {
     const found = new Map<string, Copy>()
     const begins = [slot.low, ...slot.drops.map(({ at }) => at)].filter((begin) => begin < before)
     for (const [place, { from, to }] of slot.places) {
@@ -128,15 +135,22 @@ export const createEntryCaches = (history: History, cost: Cost): EntryCaches => 
         }
       }
     }
-    const known = { copies: [...found.values()], words, stamp: history.stamp }
-    if (whole) slot.known = known
-    return known
+    return [...found.values()]
+  }
+  const windowOf = (slot: Slot): Known => {
+    if (isGood(slot.known)) return slot.known
+    const words = new Set<number>()
+    const copies = fetchedBefore(slot, Infinity, words)
+    slot.values = steady(slot.values, byValue(copies))
+    slot.known = { copies, values: slot.values, words, stamp: history.stamp }
+    return slot.known
   }
   const freshOf = (slot: Slot, ask: EntryAsk<unknown>): Known => {
     const old = slot.fresh.get(ask.place)
     if (isGood(old)) return old
     const words = new Set<number>()
-    const known = { copies: fetches(ask, ask.place, history.now, Infinity, words), words, stamp: history.stamp }
+    const copies = fetches(ask, ask.place, history.now, Infinity, words)
+    const known = { copies, values: byValue(copies), words, stamp: history.stamp }
     slot.fresh.set(ask.place, known)
     return known
   }
@@ -144,11 +158,11 @@ export const createEntryCaches = (history: History, cost: Cost): EntryCaches => 
   return {
     copies(ask, kind) {
       const slot = slotOf(ask)
-      if (kind === 'fresh') return byValue(freshOf(slot, ask).copies)
-      // Asked before it was reached: the fetch that is the first begins now.
-      const { copies } = windowOf(slot)
+      if (kind === 'fresh') return freshOf(slot, ask).values
+      const { copies, values } = windowOf(slot)
       if (kind === 'kept') return byValue(copies.filter(({ fetched }) => fetched.keeps))
-      return byValue(slot.places.get(ask.place)?.to === Infinity ? copies : [...copies, ...freshOf(slot, ask).copies])
+      // Asked before it was reached: the fetch that is the first begins now.
+      return slot.places.get(ask.place)?.to === Infinity ? values : byValue([...copies, ...freshOf(slot, ask).copies])
     },
     memory(ask) {
       const reads: (readonly [number, bigint])[] = []
@@ -192,7 +206,7 @@ export const createEntryCaches = (history: History, cost: Cost): EntryCaches => 
     },
     drop({ entry, below = false }, issue) {
       for (const slot of slots.values()) {
-        const { copies } = windowOf(slot, issue)
+        const copies = fetchedBefore(slot, issue, new Set())
         const matching = copies.filter(({ fetched }) => entry(fetched.tag))
         if (matching.length === 0) continue
         slot.known = undefined
@@ -214,6 +228,6 @@ export const createEntryCaches = (history: History, cost: Cost): EntryCaches => 
       }
       return false
     },
-    get floor() { return Math.min(history.now, ...[...slots.values()].map(({ low }) => low)) },
+    floor: () => Math.min(history.now, ...[...slots.values()].map(({ low }) => low)),
   }
 }

@@ -74,8 +74,6 @@ const addressOf = (word: number): bigint => BigInt(word) * 8n
 export const createHistory = (memory: WatchedMemory, stores: Stores): History => {
   const words = new Map<number, Word>()
   let late: { readonly word: number; readonly version: WordVersion }[] = []
-  let now: Time = 0
-  let stamp = 0
   let floor: Time = -1
 
   /** A store of a value that is there already is no step (rule 2). */
@@ -88,12 +86,12 @@ export const createHistory = (memory: WatchedMemory, stores: Stores): History =>
     }
     const old = known.versions[known.versions.length - 1] as WordVersion
     if (old.value === after) return false
-    old.superseded = now
-    if (stores === 'prompt') old.to = now
+    old.superseded = history.now
+    if (stores === 'prompt') old.to = history.now
     else late.push({ word, version: old })
     if (known.versions.length > PRUNED) known.versions = known.versions.filter(({ to }) => to > floor)
-    known.versions.push({ value: after, from: now, superseded: Infinity, to: Infinity })
-    known.stamp = ++stamp
+    known.versions.push({ value: after, from: history.now, superseded: Infinity, to: Infinity })
+    known.stamp = ++history.stamp
     return true
   }
   const latest = (address: bigint): bigint => {
@@ -105,9 +103,9 @@ export const createHistory = (memory: WatchedMemory, stores: Stores): History =>
     const settled: number[] = []
     late = late.filter(({ word, version }) => {
       if (!covers(word)) return true
-      version.to = now
+      version.to = history.now
       const known = words.get(word) as Word
-      known.stamp = ++stamp
+      known.stamp = ++history.stamp
       settled.push(word)
       return false
     })
@@ -123,11 +121,12 @@ export const createHistory = (memory: WatchedMemory, stores: Stores): History =>
   }
   const lineOf = (word: number): number => Math.floor(word / LINE_WORDS)
 
-  return {
+  // Plain members: an object with a getter in its literal has a hidden class of its own, and is slow wherever there are several.
+  const history: { -readonly [Member in keyof History]: History[Member] } = {
     stores,
-    get now() { return now },
-    get stamp() { return stamp },
-    tick() { now++ },
+    now: 0,
+    stamp: 0,
+    tick() { history.now++ },
     record(event) {
       switch (event.kind) {
         case 'store': {
@@ -158,8 +157,8 @@ export const createHistory = (memory: WatchedMemory, stores: Stores): History =>
       if (known === undefined) return [memory.walker.load64(address)]
       const { versions } = known
       const last = versions[versions.length - 1] as WordVersion
-      if (versions.length === 1 || (versions[versions.length - 2] as WordVersion).to <= now) return [last.value]
-      return [...new Set(versions.filter(({ to }) => to > now).map(({ value }) => value))]
+      if (versions.length === 1 || (versions[versions.length - 2] as WordVersion).to <= history.now) return [last.value]
+      return [...new Set(versions.filter(({ to }) => to > history.now).map(({ value }) => value))]
     },
     versions(address, bytes) {
       const first = wordOf(address)
@@ -194,4 +193,5 @@ export const createHistory = (memory: WatchedMemory, stores: Stores): History =>
     },
     forget(before) { floor = before },
   }
+  return history
 }

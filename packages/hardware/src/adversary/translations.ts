@@ -20,6 +20,8 @@ interface Way<V, P> {
 
 interface Known<V, P> {
   readonly ways: readonly Way<V, P>[]
+  /** What a request may meet, by key, and the state of the leaves that it rests on; undefined until it is asked. */
+  met: { readonly values: ReadonlyMap<string, V>; readonly list: readonly V[]; readonly stamp: number } | undefined
   readonly words: ReadonlySet<number>
   readonly stamp: number
   readonly pointersStamp: number
@@ -28,7 +30,10 @@ interface Known<V, P> {
 export interface Translations<V, P> {
   readonly leaves: MaySet<V>
   readonly tables: MaySet<P>
-  /** What a request may meet: kept translations, and walks from now on. Equal values once. */
+  /**
+   * What a request may meet: kept translations, and walks from now on. Equal values once. The very list that it was
+   * before means that nothing has changed.
+   */
   values(ask: TranslationAsk<V, P>): readonly V[]
   /** The walk from the root through the last values stored, and what it would leave in caches. */
   memory(ask: TranslationAsk<V, P>): { readonly walked: Walked<V>; readonly reached: readonly Reached<P>[] }
@@ -37,7 +42,7 @@ export interface Translations<V, P> {
   /** Whether the answers to the questions that are kept rest on a word. */
   restsOn(word: number): boolean
   /** Forgets what was worked out for other questions than these, by `questionKey`. */
-  keepOnly(questions: ReadonlySet<string>): void
+  keepOnly(questions: { has(questionKey: string): boolean }): void
 }
 
 export const questionKey = <V, P>({ tag, frame, from }: TranslationAsk<V, P>): string => `${tagKey(tag)} ${frame} ${from}`
@@ -56,6 +61,13 @@ const viewOf = (history: History, read: (address: bigint) => bigint): HardwareVi
     },
   }
   return view
+}
+
+const sameKeys = (one: ReadonlyMap<string, unknown>, other: ReadonlyMap<string, unknown>): boolean => {
+  const keys = other.keys()
+  if (one.size !== other.size) return false
+  for (const key of one.keys()) if (keys.next().value !== key) return false
+  return true
 }
 
 const wayKey = <V, P>({ walked, reached }: Way<V, P>): string =>
@@ -77,20 +89,23 @@ export const createTranslations = <V, P>(history: History, cost: Cost): Translat
       const walked = ask.walk(viewOf(history, read), start?.value, (pointer) => void reached.push(pointer))
       return { start, walked, reached }
     }, wayKey)
-  const waysOf = (ask: TranslationAsk<V, P>): readonly Way<V, P>[] => {
+  const knownOf = (ask: TranslationAsk<V, P>): Known<V, P> => {
     const name = questionKey(ask)
     const old = known.get(name)
     const pointersStamp = tables.stampOf(ask.tag)
     if (old !== undefined && old.pointersStamp === pointersStamp && !history.changed(old.words, old.stamp)) {
       cost.memoHits++
-      return old.ways
+      return old
     }
     cost.memoMisses++
     const words = new Set<number>()
     const starts = [undefined, ...tables.at(ask.tag, 'table', ask.frame)]
     const ways = starts.flatMap((start) => walks(ask, start, words))
-    known.set(name, { ways, words, stamp: history.stamp, pointersStamp })
-    return ways
+    // Leaves are to be looked at again: no stamp of theirs is negative.
+    const met = old?.met === undefined ? undefined : { ...old.met, stamp: -1 }
+    const found: Known<V, P> = { ways, met, words, stamp: history.stamp, pointersStamp }
+    known.set(name, found)
+    return found
   }
   /** Pointers are the same object only until their origin moves: the origin is looked up by what they are. */
   const originOf = (ask: TranslationAsk<V, P>, start: Held<P> | undefined): number => {
@@ -104,9 +119,15 @@ export const createTranslations = <V, P>(history: History, cost: Cost): Translat
     leaves,
     tables,
     values(ask) {
-      const kept = leaves.at(ask.tag, 'leaf', ask.frame).map(({ key, value }) => [key, value] as const)
-      const now = waysOf(ask).map(({ walked }) => [walked.key, walked.value] as const)
-      return [...new Map([...kept, ...now]).values()]
+      const about = knownOf(ask)
+      const stamp = leaves.stampOf(ask.tag)
+      if (about.met?.stamp === stamp) return about.met.list
+      const values = new Map<string, V>()
+      for (const { key, value } of leaves.at(ask.tag, 'leaf', ask.frame)) values.set(key, value)
+      for (const { walked } of about.ways) values.set(walked.key, walked.value)
+      const before = about.met
+      about.met = before !== undefined && sameKeys(before.values, values) ? { ...before, stamp } : { values, list: [...values.values()], stamp }
+      return about.met.list
     },
     memory(ask) {
       const reached: Reached<P>[] = []
@@ -115,7 +136,7 @@ export const createTranslations = <V, P>(history: History, cost: Cost): Translat
     },
     fill(ask) {
       let more = false
-      for (const { start, walked, reached } of waysOf(ask)) {
+      for (const { start, walked, reached } of knownOf(ask).ways) {
         const origin = originOf(ask, start)
         for (const { key, value, first, last, page } of reached) {
           more = tables.add({ tag: ask.tag, kind: 'table', key, value, first, last, page, origin }) || more

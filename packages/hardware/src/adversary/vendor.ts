@@ -147,6 +147,11 @@ export interface Command {
 export interface Vendor<V, P> {
   /** The answer to a request, by what the look gives. Called many times; changes nothing. */
   translate(request: DmaRequest, look: Look<V, P>): Outcome
+  /**
+   * What registers say now and `translate` reads besides the look: an answer is good until one of these is another.
+   * They are replaced, and never changed in place. Features of endpoints are not among them: those change with an event.
+   */
+  settings(): readonly unknown[]
   /** The command that an event is; undefined for other events. */
   command(event: HardwareEvent): Command | undefined
   /** Whether hardware completes `earlier` before it begins `later`, without being told to wait. */

@@ -1,5 +1,5 @@
 // What an AMD-Vi event means for the person who reads it: what follows from it, and where to look next.
-import { EVENT_CODES } from '@iommu/driver-amd-vi/tables'
+import { EVENT_CODES } from '@iommu/driver-amd-vi/queues'
 import type { CodeMembers } from '../vendor.js'
 
 export type Advice = Pick<CodeMembers, 'so' | 'usual' | 'next'>

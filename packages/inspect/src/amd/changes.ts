@@ -2,7 +2,8 @@
 import { decode, decodeField } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
 import { programming } from '@iommu/driver-amd-vi/reproduce'
-import { commands, completionWait, deviceTableEntry, gcr3Entry } from '@iommu/driver-amd-vi/tables'
+import { commands, completionWait } from '@iommu/driver-amd-vi/queues'
+import { deviceTableEntry, gcr3Entry } from '@iommu/driver-amd-vi/tables'
 import type { ChangePlan, ChangeStep } from '../vendor.js'
 
 type Words = readonly bigint[]

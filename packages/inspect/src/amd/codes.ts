@@ -1,5 +1,5 @@
 // AMD-Vi's event codes, in our words.
-import { events, ioPageFaultEvent } from '@iommu/driver-amd-vi/tables'
+import { events, ioPageFaultEvent } from '@iommu/driver-amd-vi/queues'
 import { once } from '../once.js'
 import type { CodeMembers } from '../vendor.js'
 import { adviceFor } from './advice.js'

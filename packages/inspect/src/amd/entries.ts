@@ -1,15 +1,17 @@
 // AMD-Vi's layouts, by the names that people use for them.
 import type { Entry } from '@iommu/bits'
+import * as queues from '@iommu/driver-amd-vi/queues'
+import * as registers from '@iommu/driver-amd-vi/registers'
 import * as tables from '@iommu/driver-amd-vi/tables'
 import { amdV1Entry, amdV2Entry } from '@iommu/page-table'
 
 /** In the order in which a DMA meets them, then commands and logs, then registers. */
 export const entries: readonly Entry[] = [
   tables.deviceTableEntry, amdV1Entry, tables.gcr3Entry, amdV2Entry,
-  ...Object.values(tables.commands),
-  ...[...tables.events.values()].map(({ layout }) => layout), tables.pageRequestEntry,
-  tables.extendedFeatures, tables.extendedFeatures2, tables.capabilityHeader, tables.control, tables.status,
-  tables.deviceTableBase, tables.commandBufferBase, tables.eventLogBase, tables.pprLogBase, tables.ringPointer,
+  ...Object.values(queues.commands),
+  ...[...queues.events.values()].map(({ layout }) => layout), queues.pageRequestEntry,
+  registers.extendedFeatures, registers.extendedFeatures2, registers.capabilityHeader, registers.control, registers.status,
+  registers.deviceTableBase, registers.commandBufferBase, registers.eventLogBase, registers.pprLogBase, registers.ringPointer,
 ]
 
 export const aliases: Readonly<Record<string, string>> = {

@@ -1,9 +1,8 @@
 // What AMD-Vi's event lines mean.
 import { decode, decodeField, describe, encode, renderLine } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
-import {
-  completionWait, deviceTableEntry, EVENT_CODES, events, illegalCommandErrorEvent, ioPageFaultEvent,
-} from '@iommu/driver-amd-vi/tables'
+import { completionWait, EVENT_CODES, events, illegalCommandErrorEvent, ioPageFaultEvent } from '@iommu/driver-amd-vi/queues'
+import { deviceTableEntry } from '@iommu/driver-amd-vi/tables'
 import type { Explained, ExplainedFlag } from '../explained.js'
 import { once } from '../once.js'
 import { hex } from '../spell.js'

@@ -1,6 +1,7 @@
 // Events that were still waiting in the event log when a capture was taken.
 import { decode, decodeField } from '@iommu/bits'
-import { eventLogBase, EVENT_CODES, events, illegalCommandErrorEvent, ringPointer } from '@iommu/driver-amd-vi/tables'
+import { EVENT_CODES, events, illegalCommandErrorEvent } from '@iommu/driver-amd-vi/queues'
+import { eventLogBase, ringPointer } from '@iommu/driver-amd-vi/registers'
 import { nameOfRequester } from '../bdf.js'
 import type { Capture } from '../capture.js'
 import { loadRecorded } from '../recorded-pages.js'

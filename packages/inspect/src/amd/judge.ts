@@ -1,7 +1,7 @@
 // What the tables make of one device id or PASID: identity, blocked, translated or invalid, and why.
 import { fetchDeviceEntry, fetchGcr3, Stopped } from '@iommu/driver-amd-vi/model'
 import type { DeviceContext } from '@iommu/driver-amd-vi/model'
-import { EVENT_CODES, events } from '@iommu/driver-amd-vi/tables'
+import { EVENT_CODES, events } from '@iommu/driver-amd-vi/queues'
 import type { Step } from '@iommu/hardware'
 import { hex } from '../spell.js'
 import type { RequesterVerdict } from '../vendor.js'

@@ -1,6 +1,6 @@
 // What an IO_PAGE_FAULT says of the request, in the manual's form and in QEMU's.
 import { decode } from '@iommu/bits'
-import { ioPageFaultEvent } from '@iommu/driver-amd-vi/tables'
+import { ioPageFaultEvent } from '@iommu/driver-amd-vi/queues'
 
 export interface PageFault {
   readonly access: 'read' | 'write'

@@ -1,7 +1,8 @@
 // Finds the PASIDs of a device: every valid entry that its GCR3 table leads to.
 import { decode } from '@iommu/bits'
 import type { DeviceContext } from '@iommu/driver-amd-vi/model'
-import { gcr3Entry, pasidBitsOfLevels } from '@iommu/driver-amd-vi/tables'
+import { pasidBitsOfLevels } from '@iommu/driver-amd-vi/registers'
+import { gcr3Entry } from '@iommu/driver-amd-vi/tables'
 import type { HardwareView } from '@iommu/hardware'
 
 type GuestTable = NonNullable<DeviceContext['guest']>

@@ -1,7 +1,8 @@
 // The way through a capture: every entry of a device in turn, each with the driver's own words for it.
 import { decode } from '@iommu/bits'
-import { deviceTableEntry, extendedFeatures, gcr3Entry, pasidBitsOfLevels } from '@iommu/driver-amd-vi/tables'
-import type { GuestLevels } from '@iommu/driver-amd-vi/tables'
+import { extendedFeatures, pasidBitsOfLevels } from '@iommu/driver-amd-vi/registers'
+import { deviceTableEntry, gcr3Entry } from '@iommu/driver-amd-vi/tables'
+import type { GuestLevels } from '@iommu/driver-amd-vi/registers'
 import { registerOf } from '../capture.js'
 import type { Capture, CapturedDevice } from '../capture.js'
 import { Gathering, lost, refused } from '../gathering.js'

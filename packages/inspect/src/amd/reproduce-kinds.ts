@@ -3,7 +3,7 @@ import { decode } from '@iommu/bits'
 import { entryWords, gcr3Words } from '@iommu/driver-amd-vi/reproduce'
 import type { Gcr3Facts, PointState } from '@iommu/driver-amd-vi/reproduce'
 import { deviceTableEntry, gcr3Entry } from '@iommu/driver-amd-vi/tables'
-import type { Capabilities, GuestLevels, HostLevels } from '@iommu/driver-amd-vi/tables'
+import type { Capabilities, GuestLevels, HostLevels } from '@iommu/driver-amd-vi/registers'
 import { refused } from '../gathering.js'
 import type { Rewritten } from '../gathering.js'
 

@@ -1,6 +1,6 @@
 // The registers that a walk of AMD-Vi's tables begins with.
 import { encode } from '@iommu/bits'
-import { control, extendedFeatures } from '@iommu/driver-amd-vi/tables'
+import { control, extendedFeatures } from '@iommu/driver-amd-vi/registers'
 import type { RootRegisters } from '../sources/roots.js'
 
 const only = ([word]: readonly bigint[]): bigint => word as bigint

@@ -2,7 +2,7 @@
 import { decode } from '@iommu/bits'
 import { translate } from '@iommu/driver-amd-vi/model'
 import { deviceTableEntry } from '@iommu/driver-amd-vi/tables'
-import { first } from '@iommu/hardware'
+import { walking } from '@iommu/hardware'
 import type { DmaRequest, Step } from '@iommu/hardware'
 import type { Capture } from '../capture.js'
 import { InputError } from '../input-error.js'
@@ -30,7 +30,7 @@ export const walk = (unit: AmdUnit, capture: Capture, { source, pasid, iova, acc
   const request: DmaRequest = {
     source, kind: 'untranslated', address: iova, access, ...(pasid === undefined ? {} : { pasid }),
   }
-  const outcome = translate(unit.hardware(), request, { choose: first, cached: false, fills: false, steps })
+  const outcome = translate(unit.hardware(), request, walking(steps))
   if (outcome.result === 'blocked') refuseNested(capture, steps)
   return { outcome, steps }
 }

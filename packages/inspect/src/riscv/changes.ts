@@ -3,6 +3,7 @@ import { decode, decodeField } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
 import { fenceCommand, programming, usedOfDevice, usedOfProcess } from '@iommu/driver-riscv/reproduce'
 import type { PlanStep } from '@iommu/driver-riscv/reproduce'
+import * as queues from '@iommu/driver-riscv/queues'
 import * as tables from '@iommu/driver-riscv/tables'
 import type { ChangePlan, ChangeStep } from '../vendor.js'
 
@@ -33,6 +34,6 @@ export const changes: Readonly<Record<string, ChangePlan>> = {
 }
 
 export const commandLayout = (words: readonly bigint[]): Entry | undefined => {
-  const { OPCODE, FUNC } = decode(tables.fence, words)
-  return tables.commandLayout(OPCODE, FUNC)
+  const { OPCODE, FUNC } = decode(queues.fence, words)
+  return queues.commandLayout(OPCODE, FUNC)
 }

@@ -1,5 +1,5 @@
 // The RISC-V IOMMU's fault causes, in our words, and what a cause says of the access.
-import { faultCauses, faultRecord } from '@iommu/driver-riscv/tables'
+import { faultCauses, faultRecord } from '@iommu/driver-riscv/queues'
 import { once } from '../once.js'
 import type { CodeMembers } from '../vendor.js'
 import { adviceFor } from './advice.js'

@@ -1,5 +1,7 @@
 // The RISC-V IOMMU's layouts, by the names that people use for them.
 import type { Entry } from '@iommu/bits'
+import * as queues from '@iommu/driver-riscv/queues'
+import * as registers from '@iommu/driver-riscv/registers'
 import * as tables from '@iommu/driver-riscv/tables'
 import { riscvEntry } from '@iommu/page-table'
 
@@ -7,10 +9,11 @@ import { riscvEntry } from '@iommu/page-table'
 export const entries: readonly Entry[] = [
   tables.deviceDirectoryEntry, tables.deviceContext, tables.baseDeviceContext, tables.processDirectoryEntry, tables.processContext,
   riscvEntry,
-  tables.invalidateFirstStage, tables.invalidateSecondStage, tables.fence, tables.invalidateDevice, tables.invalidateProcess,
-  tables.atsInvalidate, tables.pageResponse,
-  tables.faultRecord, tables.guestFaultAddress,
-  tables.capability, tables.featureControl, tables.directoryPointer, tables.queueBase, tables.commandQueueStatus, tables.faultQueueStatus,
+  queues.invalidateFirstStage, queues.invalidateSecondStage, queues.fence, queues.invalidateDevice, queues.invalidateProcess,
+  queues.atsInvalidate, queues.pageResponse,
+  queues.faultRecord, queues.guestFaultAddress,
+  registers.capability, registers.featureControl, registers.directoryPointer, registers.queueBase,
+  registers.commandQueueStatus, registers.faultQueueStatus, registers.translationRequest, registers.translationResponse,
 ]
 
 export const aliases: Readonly<Record<string, string>> = {

@@ -1,6 +1,7 @@
 // What the RISC-V IOMMU's fault lines mean.
 import { decode } from '@iommu/bits'
-import { commandQueueStatus, faultQueueStatus, guestFaultAddress, TRANSACTION_TYPES } from '@iommu/driver-riscv/tables'
+import { guestFaultAddress, TRANSACTION_TYPES } from '@iommu/driver-riscv/queues'
+import { commandQueueStatus, faultQueueStatus } from '@iommu/driver-riscv/registers'
 import { nameOfRequester } from '../bdf.js'
 import type { Explained } from '../explained.js'
 import { hex } from '../spell.js'

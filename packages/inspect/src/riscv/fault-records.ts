@@ -1,6 +1,7 @@
 // Faults that were still waiting in the fault queue when a capture was taken.
 import { decode, wordCount } from '@iommu/bits'
-import { faultCauses, faultRecord, queueBase } from '@iommu/driver-riscv/tables'
+import { faultCauses, faultRecord } from '@iommu/driver-riscv/queues'
+import { queueBase } from '@iommu/driver-riscv/registers'
 import { nameOfRequester } from '../bdf.js'
 import type { Capture } from '../capture.js'
 import { loadRecorded } from '../recorded-pages.js'

@@ -1,7 +1,8 @@
 // What the tables make of one device id or PASID: identity, blocked, translated or invalid, and why.
-import { accessOf, fetchDevice, fetchProcess, locateBy, Stopped } from '@iommu/driver-riscv/model'
+import { causesOf, fetchDevice, fetchProcess, locateBy, Stopped } from '@iommu/driver-riscv/model'
 import type { DeviceContext, Directory, Reader, Stage } from '@iommu/driver-riscv/model'
-import { deviceSplit, faultCauses, splitLimit } from '@iommu/driver-riscv/tables'
+import { faultCauses } from '@iommu/driver-riscv/queues'
+import { deviceSplit, splitLimit } from '@iommu/driver-riscv/tables'
 import type { Step } from '@iommu/hardware'
 import type { Capture } from '../capture.js'
 import { hex } from '../spell.js'
@@ -44,13 +45,12 @@ const byRegister = ({ directory: { mode }, capabilities: { extended } }: RiscvUn
 }
 
 /** Where addresses of the process directory lie: a guest's, where there is a second stage. */
-const locator = (unit: RiscvUnit, { second }: DeviceContext, source: number): ((address: bigint) => bigint) =>
-  (second === undefined ? (address) => address
-    : locateBy(unit.hardware(), unit.view, second, accessOf({ source, kind: 'untranslated', address: 0n, access: 'read' })))
+const locator = (unit: RiscvUnit, { second }: DeviceContext): ((address: bigint) => bigint) =>
+  (second === undefined ? (address) => address : locateBy(unit.hardware(), unit.view, second, causesOf({ access: 'read' })))
 
-const judgeProcess = (unit: RiscvUnit, device: DeviceContext, source: number, pasid: number): Verdict => {
+const judgeProcess = (unit: RiscvUnit, device: DeviceContext, pasid: number): Verdict => {
   const steps: Step[] = []
-  const reader: Reader = { view: unit.view, capabilities: unit.capabilities, steps, locate: locator(unit, device, source) }
+  const reader: Reader = { view: unit.view, capabilities: unit.capabilities, steps, locate: locator(unit, device) }
   try {
     const { first } = fetchProcess(reader, device.processes as Directory, device.setsAccessed, pasid)
     return ofStages(first, device.second, lastWord(steps))
@@ -60,9 +60,9 @@ const judgeProcess = (unit: RiscvUnit, device: DeviceContext, source: number, pa
 }
 
 /** PASIDs as far as the second stage lets the process directory be read. */
-const pasidsOf = (unit: RiscvUnit, device: DeviceContext, source: number): readonly number[] | undefined => {
+const pasidsOf = (unit: RiscvUnit, device: DeviceContext): readonly number[] | undefined => {
   try {
-    return presentPasids(unit.view, device.processes as Directory, locator(unit, device, source))
+    return presentPasids(unit.view, device.processes as Directory, locator(unit, device))
   } catch (error) {
     if (error instanceof Stopped) return undefined
     throw error
@@ -79,14 +79,14 @@ export const judge = (unit: RiscvUnit, capture: Capture, source: number): Reques
   try {
     const device = withoutGuestInterrupts(capture, steps, fetch)
     const verdict = device.first === undefined
-      ? judgeProcess(unit, device, source, 0) : ofStages(device.first, device.second, lastWord(steps))
+      ? judgeProcess(unit, device, 0) : ofStages(device.first, device.second, lastWord(steps))
     if (device.processes === undefined) return alone(verdict)
-    const pasids = pasidsOf(unit, device, source)
+    const pasids = pasidsOf(unit, device)
     return {
       verdict,
       // Context 0 is that of requests without PASID.
       pasids: (pasids ?? []).filter((pasid) => pasid !== 0 || device.first !== undefined),
-      judgePasid: (pasid) => judgeProcess(unit, device, source, pasid),
+      judgePasid: (pasid) => judgeProcess(unit, device, pasid),
       ...(pasids === undefined ? { caution: 'the second stage does not map all of the process directory, so its PASIDs are not listed' } : {}),
     }
   } catch (error) {

@@ -1,7 +1,7 @@
 // The registers that a walk of a RISC-V IOMMU's tables begins with. capabilities has to be told: with MSI_FLAT device
 // contexts are twice as large, and no table says so.
 import { decode, encode } from '@iommu/bits'
-import { directoryPointer, featureControl } from '@iommu/driver-riscv/tables'
+import { directoryPointer, featureControl } from '@iommu/driver-riscv/registers'
 import type { RootRegisters } from '../sources/roots.js'
 
 const only = ([word]: readonly bigint[]): bigint => word as bigint

@@ -1,6 +1,6 @@
 // Walk: one DMA through the RISC-V IOMMU's model over the recorded tables.
 import { translate } from '@iommu/driver-riscv/model'
-import { first } from '@iommu/hardware'
+import { walking } from '@iommu/hardware'
 import type { DmaRequest, Step } from '@iommu/hardware'
 import type { Capture } from '../capture.js'
 import type { Walked, WalkQuestion } from '../vendor.js'
@@ -13,7 +13,6 @@ export const walk = (unit: RiscvUnit, capture: Capture, { source, pasid, iova, a
   const request: DmaRequest = {
     source, kind: 'untranslated', address: iova, access, ...(pasid === undefined ? {} : { pasid }),
   }
-  const { outcome } = withoutGuestInterrupts(capture, steps, () =>
-    translate(unit.hardware(), request, { choose: first, cached: false, fills: false, steps }))
+  const outcome = withoutGuestInterrupts(capture, steps, () => translate(unit.hardware(), request, walking(steps)))
   return { outcome, steps }
 }

@@ -1,5 +1,5 @@
 // What an SMMUv3 event means for the person who reads it: what follows from it, and where to look next.
-import { EVENTS } from '@iommu/driver-arm-smmuv3/tables'
+import { EVENTS } from '@iommu/driver-arm-smmuv3/queues'
 import type { CodeMembers } from '../vendor.js'
 
 type Advice = Pick<CodeMembers, 'so' | 'usual' | 'next'>

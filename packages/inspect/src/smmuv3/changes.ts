@@ -2,7 +2,8 @@
 import { decodeField } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
 import { programming } from '@iommu/driver-arm-smmuv3/reproduce'
-import { commands, contextDescriptor, streamEntry, syncCommand } from '@iommu/driver-arm-smmuv3/tables'
+import { commands, syncCommand } from '@iommu/driver-arm-smmuv3/queues'
+import { contextDescriptor, streamEntry } from '@iommu/driver-arm-smmuv3/tables'
 import type { ChangePlan, ChangeStep } from '../vendor.js'
 
 const steps = (planned: ReturnType<typeof programming.planStream>): ChangeStep[] =>

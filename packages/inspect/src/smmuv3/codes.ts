@@ -1,5 +1,5 @@
 // SMMUv3's event codes, in our words.
-import { anyEvent, events } from '@iommu/driver-arm-smmuv3/tables'
+import { anyEvent, events } from '@iommu/driver-arm-smmuv3/queues'
 import { once } from '../once.js'
 import { hexCode } from '../spell.js'
 import type { CodeMembers } from '../vendor.js'

@@ -1,9 +1,8 @@
 // What SMMUv3's event lines mean.
 import { decode, decodeField, describe, renderLine } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
-import {
-  anyEvent, COMMAND_ERRORS, commandQueueIndex, events, globalError, syncCommand,
-} from '@iommu/driver-arm-smmuv3/tables'
+import { anyEvent, events, syncCommand } from '@iommu/driver-arm-smmuv3/queues'
+import { COMMAND_ERRORS, commandQueueIndex, globalError } from '@iommu/driver-arm-smmuv3/registers'
 import type { Explained } from '../explained.js'
 import { hex, hexCode, hexWord } from '../spell.js'
 import type { LogPlace, LogReader, Report } from '../vendor.js'

@@ -1,6 +1,7 @@
 // Events that were still waiting in the event queue when a capture was taken.
 import { decode, decodeField } from '@iommu/bits'
-import { anyEvent, events, outputQueueIndex, queueBase } from '@iommu/driver-arm-smmuv3/tables'
+import { anyEvent, events } from '@iommu/driver-arm-smmuv3/queues'
+import { outputQueueIndex, queueBase } from '@iommu/driver-arm-smmuv3/registers'
 import { nameOfRequester } from '../bdf.js'
 import type { Capture } from '../capture.js'
 import { loadRecorded } from '../recorded-pages.js'

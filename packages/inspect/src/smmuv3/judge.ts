@@ -4,7 +4,8 @@ import {
   contextAddress, fetchContext, fetchLevelOneContext, fetchLevelOneStream, fetchStream, Stopped, streamAddress,
 } from '@iommu/driver-arm-smmuv3/model'
 import type { StreamCopy } from '@iommu/driver-arm-smmuv3/model'
-import { contextDescriptor, events, streamEntry } from '@iommu/driver-arm-smmuv3/tables'
+import { events } from '@iommu/driver-arm-smmuv3/queues'
+import { contextDescriptor, streamEntry } from '@iommu/driver-arm-smmuv3/tables'
 import type { Step } from '@iommu/hardware'
 import { hex } from '../spell.js'
 import type { RequesterVerdict } from '../vendor.js'

@@ -4,8 +4,9 @@ import {
   abortWords, contextWords, endedContextWords, levelOneContextWords, levelOneStreamWords, streamWords, tablesFormat,
 } from '@iommu/driver-arm-smmuv3/reproduce'
 import type { StreamFacts, TablesFacts } from '@iommu/driver-arm-smmuv3/reproduce'
-import { contextDescriptor, granuleOf, levelOneContext, levelOneStream, streamEntry } from '@iommu/driver-arm-smmuv3/tables'
-import type { Capabilities } from '@iommu/driver-arm-smmuv3/tables'
+import { granuleOf } from '@iommu/driver-arm-smmuv3/registers'
+import { contextDescriptor, levelOneContext, levelOneStream, streamEntry } from '@iommu/driver-arm-smmuv3/tables'
+import type { Capabilities } from '@iommu/driver-arm-smmuv3/registers'
 import { refused } from '../gathering.js'
 import type { Rewritten } from '../gathering.js'
 

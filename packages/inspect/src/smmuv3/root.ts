@@ -1,6 +1,6 @@
 // The registers that a walk of an SMMU's tables begins with. STRTAB_BASE_CFG has to be told: no table says its own format.
 import { encode } from '@iommu/bits'
-import { control0, control2, globalBypass, idr0, idr1, idr3, idr5 } from '@iommu/driver-arm-smmuv3/tables'
+import { control0, control2, globalBypass, idr0, idr1, idr3, idr5 } from '@iommu/driver-arm-smmuv3/registers'
 import type { RootRegisters } from '../sources/roots.js'
 
 const only = ([word]: readonly bigint[]): bigint => word as bigint

@@ -2,10 +2,8 @@
 import { decode } from '@iommu/bits'
 import { createCaches, createFormats } from '@iommu/driver-arm-smmuv3/model'
 import type { Hardware, Reader, StreamTable } from '@iommu/driver-arm-smmuv3/model'
-import {
-  control0, control2, globalBypass, readCapabilities, streamTableBase, streamTableConfig,
-} from '@iommu/driver-arm-smmuv3/tables'
-import type { Capabilities } from '@iommu/driver-arm-smmuv3/tables'
+import { control0, control2, globalBypass, readCapabilities, streamTableBase, streamTableConfig } from '@iommu/driver-arm-smmuv3/registers'
+import type { Capabilities } from '@iommu/driver-arm-smmuv3/registers'
 import type { HardwareView, Step } from '@iommu/hardware'
 import { registerOf } from '../capture.js'
 import type { Capture } from '../capture.js'

@@ -1,8 +1,8 @@
 // Walk: one DMA through SMMUv3's model over the recorded tables.
 import { decodeField } from '@iommu/bits'
-import { answer, outcomeOf } from '@iommu/driver-arm-smmuv3/model'
+import { translate } from '@iommu/driver-arm-smmuv3/model'
 import { STREAM_CONFIGS, streamEntry } from '@iommu/driver-arm-smmuv3/tables'
-import { first } from '@iommu/hardware'
+import { walking } from '@iommu/hardware'
 import type { DmaRequest, Step } from '@iommu/hardware'
 import type { Capture } from '../capture.js'
 import { InputError } from '../input-error.js'
@@ -31,8 +31,7 @@ export const walk = (unit: SmmuUnit, capture: Capture, { source, pasid, iova, ac
   const request: DmaRequest = {
     source, kind: 'untranslated', address: iova, access, ...(pasid === undefined ? {} : { pasid }),
   }
-  const hardware = unit.hardware()
-  const outcome = outcomeOf(hardware, request, answer(hardware, request, { choose: first, cached: false, fills: false, steps }))
+  const outcome = translate(unit.hardware(), request, walking(steps))
   refuseNested(capture, steps)
   return { outcome, steps }
 }

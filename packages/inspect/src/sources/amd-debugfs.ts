@@ -6,7 +6,7 @@
 import { FRAME_BYTES } from '@iommu/hardware'
 import type { HardwareView } from '@iommu/hardware'
 import { decode } from '@iommu/bits'
-import { deviceTableBase, OFFSETS } from '@iommu/driver-amd-vi/tables'
+import { deviceTableBase, OFFSETS } from '@iommu/driver-amd-vi/registers'
 import { root as rootRegisters } from '../amd/root.js'
 import { readBdf } from '../bdf.js'
 import type { CapturedDevice } from '../capture.js'

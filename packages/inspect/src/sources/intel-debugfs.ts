@@ -5,9 +5,8 @@
 // absent. They do not print PASID directory entries: these are made up here, and said to be (`madeUp`). Nor do they
 // print root entries whose context tables are empty: such a bus reads as absent one table earlier.
 import { decode, encode } from '@iommu/bits'
-import {
-  pasidDirectoryEntry, rootEntry, rootTableAddress, scalableContextEntry, scalableRootEntry, TABLE_MODES,
-} from '@iommu/driver-intel-vtd/tables'
+import { rootTableAddress, TABLE_MODES } from '@iommu/driver-intel-vtd/registers'
+import { pasidDirectoryEntry, rootEntry, scalableContextEntry, scalableRootEntry } from '@iommu/driver-intel-vtd/tables'
 import { FRAME_BYTES, frameAddress, frameOf } from '@iommu/hardware'
 import type { HardwareView } from '@iommu/hardware'
 import { secondStageEntry } from '@iommu/page-table'

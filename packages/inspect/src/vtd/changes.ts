@@ -2,7 +2,9 @@
 import { decode, decodeField } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
 import { programming } from '@iommu/driver-intel-vtd/reproduce'
-import { contextEntry, descriptors, iotlbDescriptor, pasidEntry, readCapabilities, scalableContextEntry } from '@iommu/driver-intel-vtd/tables'
+import { descriptors, iotlbDescriptor } from '@iommu/driver-intel-vtd/queues'
+import { readCapabilities } from '@iommu/driver-intel-vtd/registers'
+import { contextEntry, pasidEntry, scalableContextEntry } from '@iommu/driver-intel-vtd/tables'
 import type { ChangePlan, ChangeStep } from '../vendor.js'
 
 type Words = readonly bigint[]

@@ -1,5 +1,5 @@
 // VT-d's fault reasons, in our words.
-import { faultReasons, faultRecord } from '@iommu/driver-intel-vtd/tables'
+import { faultReasons, faultRecord } from '@iommu/driver-intel-vtd/registers'
 import { once } from '../once.js'
 import { hexCode } from '../spell.js'
 import type { CodeMembers } from '../vendor.js'

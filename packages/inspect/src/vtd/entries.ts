@@ -1,5 +1,7 @@
 // VT-d's layouts, by the names that people use for them.
 import type { Entry } from '@iommu/bits'
+import * as queues from '@iommu/driver-intel-vtd/queues'
+import * as registers from '@iommu/driver-intel-vtd/registers'
 import * as tables from '@iommu/driver-intel-vtd/tables'
 import { firstStageEntry, secondStageEntry } from '@iommu/page-table'
 
@@ -7,10 +9,10 @@ import { firstStageEntry, secondStageEntry } from '@iommu/page-table'
 export const entries: readonly Entry[] = [
   tables.rootEntry, tables.scalableRootEntry, tables.contextEntry, tables.scalableContextEntry,
   tables.pasidDirectoryEntry, tables.pasidEntry, secondStageEntry, firstStageEntry,
-  tables.faultRecord, tables.pageRequestDescriptor,
-  ...Object.values(tables.descriptors),
-  tables.capability, tables.extendedCapability, tables.globalCommand, tables.globalStatus, tables.rootTableAddress,
-  tables.faultStatus, tables.queueAddress, tables.queueError,
+  registers.faultRecord, queues.pageRequestDescriptor,
+  ...Object.values(queues.descriptors),
+  registers.capability, registers.extendedCapability, registers.globalCommand, registers.globalStatus, registers.rootTableAddress,
+  registers.faultStatus, registers.queueAddress, registers.queueError,
 ]
 
 export const aliases: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 // What VT-d's fault lines mean.
 import { decode } from '@iommu/bits'
-import { faultStatus, queueError } from '@iommu/driver-intel-vtd/tables'
+import { faultStatus, queueError } from '@iommu/driver-intel-vtd/registers'
 import { nameOfRequester } from '../bdf.js'
 import type { Explained } from '../explained.js'
 import type { LogPlace, LogReader, Report } from '../vendor.js'

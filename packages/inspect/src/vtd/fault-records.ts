@@ -1,6 +1,6 @@
 // Fault records that were still waiting in the registers when a capture was taken.
 import { decode } from '@iommu/bits'
-import { faultReasons, faultRecord } from '@iommu/driver-intel-vtd/tables'
+import { faultReasons, faultRecord } from '@iommu/driver-intel-vtd/registers'
 import { nameOfRequester } from '../bdf.js'
 import type { Capture } from '../capture.js'
 import type { PendingFault } from '../vendor.js'

@@ -3,7 +3,7 @@ import { decode } from '@iommu/bits'
 import { absent, contextState, directoryWords, identityState, pagingState } from '@iommu/driver-intel-vtd/reproduce'
 import type { TableFacts, WordFacts } from '@iommu/driver-intel-vtd/reproduce'
 import { contextEntry, pasidDirectoryEntry, pasidEntry, scalableContextEntry } from '@iommu/driver-intel-vtd/tables'
-import type { Capabilities, Levels } from '@iommu/driver-intel-vtd/tables'
+import type { Capabilities, Levels } from '@iommu/driver-intel-vtd/registers'
 import { refused } from '../gathering.js'
 import type { Rewritten } from '../gathering.js'
 

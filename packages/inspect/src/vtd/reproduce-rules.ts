@@ -1,7 +1,7 @@
 // Why recorded words may differ from the driver's: the named rules of `reproduce`, as data.
 import { decodeField } from '@iommu/bits'
 import { pasidEntry } from '@iommu/driver-intel-vtd/tables'
-import type { Capabilities } from '@iommu/driver-intel-vtd/tables'
+import type { Capabilities } from '@iommu/driver-intel-vtd/registers'
 import type { Difference, ReproduceRule } from '../vendor.js'
 
 /** What of a whole capture decides whether a rule holds. */

@@ -1,6 +1,6 @@
 // The registers that a walk of VT-d's tables begins with.
 import { decode, encode } from '@iommu/bits'
-import { capability, extendedCapability, globalStatus, rootTableAddress, TABLE_MODES } from '@iommu/driver-intel-vtd/tables'
+import { capability, extendedCapability, globalStatus, rootTableAddress, TABLE_MODES } from '@iommu/driver-intel-vtd/registers'
 import type { RootRegisters } from '../sources/roots.js'
 
 const only = ([word]: readonly bigint[]): bigint => word as bigint

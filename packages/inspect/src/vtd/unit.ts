@@ -2,7 +2,7 @@
 import { decode } from '@iommu/bits'
 import { createCaches, createFormats } from '@iommu/driver-intel-vtd/model'
 import type { Hardware, Reader } from '@iommu/driver-intel-vtd/model'
-import { globalStatus, readCapabilities, rootTableAddress, TABLE_MODES } from '@iommu/driver-intel-vtd/tables'
+import { globalStatus, readCapabilities, rootTableAddress, TABLE_MODES } from '@iommu/driver-intel-vtd/registers'
 import type { HardwareView, Step } from '@iommu/hardware'
 import { registerOf } from '../capture.js'
 import type { Capture } from '../capture.js'

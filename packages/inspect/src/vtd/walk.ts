@@ -2,7 +2,7 @@
 import { decodeField } from '@iommu/bits'
 import { fetchScalableContext, Stopped, translate } from '@iommu/driver-intel-vtd/model'
 import { pasidEntry } from '@iommu/driver-intel-vtd/tables'
-import { first } from '@iommu/hardware'
+import { walking } from '@iommu/hardware'
 import type { DmaRequest, Outcome, Step } from '@iommu/hardware'
 import type { Capture } from '../capture.js'
 import { InputError } from '../input-error.js'
@@ -38,7 +38,7 @@ const beyondPasidEnable = (unit: VtdUnit, request: DmaRequest, steps: Step[]): P
   }
   steps.push(...own)
   return {
-    outcome: translate(hardware, request, { choose: first, cached: true, fills: false, steps }),
+    outcome: translate(hardware, request, walking(steps, true)),
     caution: PASIDS_OFF,
   }
 }
@@ -65,7 +65,7 @@ export const walk = (unit: VtdUnit, capture: Capture, { source, pasid, iova, acc
     source, kind: 'untranslated', address: iova, access, ...(pasid === undefined ? {} : { pasid }),
   }
   const walked = beyondPasidEnable(unit, request, steps)
-    ?? { outcome: translate(unit.hardware(), request, { choose: first, cached: false, fills: false, steps }) }
+    ?? { outcome: translate(unit.hardware(), request, walking(steps)) }
   const { outcome } = walked
   refuseNested(unit, capture, outcome, steps)
   const seenAs = outcome.result === 'blocked' ? SEEN_AS[outcome.fault?.code ?? -1] : undefined

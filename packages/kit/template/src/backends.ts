@@ -1,7 +1,7 @@
 // The backends on which the suite checks this driver: kinds of hardware, each as a model.
 import type { IommuOps } from '@iommu/core'
-import { PhysicalMemory } from '@iommu/hardware'
-import type { EndpointCapabilities, TestMachine } from '@iommu/hardware'
+import { PhysicalMemory, unitsOf } from '@iommu/hardware'
+import type { DriverSetup, MachineSetup, TestMachine } from '@iommu/hardware'
 import { createAcme } from './driver.js'
 import type { Acme, AcmeOptions } from './driver.js'
 import { createAcmeMachine, defaultProfile } from './model/index.js'
@@ -13,20 +13,15 @@ export interface AcmeBackend {
   readonly backend: string
   readonly physicalBits: number
   readonly deviceBits: number
-  createMachine(setup: {
-    readonly endpoints: ReadonlyMap<number, EndpointCapabilities>
-    readonly unit: number
-    readonly first?: TestMachine
-  }): TestMachine
-  createDriver(machines: readonly TestMachine[], setup: { readonly warn: (sentence: string) => void }): IommuOps
+  createMachine(setup: MachineSetup): TestMachine
+  createDriver(machines: readonly TestMachine[], setup: DriverSetup): IommuOps
 }
 
 /** Makes the driver over a backend's machine, with some options of the driver changed. */
 export const driverOver = (
   machines: readonly TestMachine[], warn: (sentence: string) => void, options: Partial<AcmeOptions> = {},
 ): Acme => {
-  const [machine] = machines
-  if (machine === undefined) throw new RangeError('a driver needs a machine')
+  const { machine } = unitsOf(machines)
   return createAcme(machine, { warn, ...options })
 }
 

@@ -1,8 +1,7 @@
 // The driver: IommuOps over one unit. Short; domains, devices and the unit do the work.
-import { IommuError } from '@iommu/core'
-import type { Device, IommuOps } from '@iommu/core'
-import { vacate } from '@iommu/core/driver'
-import type { Warn } from '@iommu/core/driver'
+import type { IommuOps } from '@iommu/core'
+import { createFace } from '@iommu/core/driver'
+import type { DriverFace, Warn } from '@iommu/core/driver'
 import type { Machine } from '@iommu/hardware'
 import { probe } from './devices/state.js'
 import type { DeviceState } from './devices/state.js'
@@ -13,6 +12,7 @@ import type { FaultReport } from './programming/faults.js'
 import { programming } from './programming/index.js'
 import type { Programming } from './programming/index.js'
 import { takeOver } from './unit.js'
+import type { Unit } from './unit.js'
 
 export interface AcmeOptions {
   /** Told of what cannot be helped: a unit that does not answer while a device is blocked. */
@@ -26,28 +26,13 @@ export interface Acme extends IommuOps {
   readFaults(): FaultReport
 }
 
-/** What domains need of the driver. */
-export interface Driver {
-  readonly owner: symbol
-  readonly warn: Warn
-  /** Throws EINVAL for a device that this driver has not probed: it is behind somebody else's IOMMU. */
-  stateOf(device: Device): DeviceState
-}
+/** What domains need of the driver. @public */
+export type Driver = DriverFace<DeviceState>
 
 /** Takes the unit over and answers its driver. From then on every DMA is blocked. Throws ENODEV, ENOMEM. */
 export const createAcme = (machine: Machine, options: AcmeOptions = {}): Acme => {
   const unit = takeOver(machine, options.programming ?? programming)
-  const states = new Map<Device, DeviceState>()
-  const warn: Warn = options.warn ?? (() => undefined)
-  const driver: Driver = {
-    owner: Symbol(manifest.name),
-    warn,
-    stateOf(device) {
-      const state = states.get(device)
-      if (state === undefined) throw new IommuError('EINVAL', 'the device is not behind this driver', { device: device.name })
-      return state
-    },
-  }
+  const { devices, driver } = createFace<Unit, DeviceState>([unit], manifest, options.warn)
   const blockedDomain = createBlockedDomain(driver)
 
   return {
@@ -57,14 +42,10 @@ export const createAcme = (machine: Machine, options: AcmeOptions = {}): Acme =>
     releaseDomain: blockedDomain,
 
     probeDevice(device) {
-      if (states.has(device)) throw new IommuError('EBUSY', 'the device has been probed already', { device: device.name })
-      states.set(device, probe(unit, device, warn))
+      devices.probe(device, () => probe(unit, device, driver.warn))
     },
     releaseDevice(device) {
-      const state = driver.stateOf(device)
-      vacate(state, 0)
-      state.release()
-      states.delete(device)
+      devices.release(device, (state) => state.release())
     },
     deviceGroup: (device) => device.isolation ?? device.name,
     getResvRegions: (device) => device.reserved ?? [],

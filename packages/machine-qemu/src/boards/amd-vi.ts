@@ -1,8 +1,7 @@
 // AMD-Vi on q35, host tables. QEMU advertises guest tables and walks none.
 import { decode, encode } from '@iommu/bits'
-import {
-  capabilityHeader, EVENT_CODES, eventLogBase, events, extendedFeatures, ioPageFaultEvent, OFFSETS, ringPointer,
-} from '@iommu/driver-amd-vi/tables'
+import { EVENT_CODES, events, ioPageFaultEvent } from '@iommu/driver-amd-vi/queues'
+import { capabilityHeader, eventLogBase, extendedFeatures, OFFSETS, ringPointer } from '@iommu/driver-amd-vi/registers'
 import type { Machine } from '@iommu/hardware'
 import type { QemuMachine } from '../machine.js'
 import type { Board, FaultSource, RecordedFault } from './board.js'

@@ -1,6 +1,7 @@
 // Arm SMMUv3 on virt: stage 1, and stage 2 where QEMU has it. The stream table is behind the one PCIe root complex.
 import { decode, encode } from '@iommu/bits'
-import { anyEvent, events, OFFSETS, outputQueueIndex, queueBase } from '@iommu/driver-arm-smmuv3/tables'
+import { anyEvent, events } from '@iommu/driver-arm-smmuv3/queues'
+import { OFFSETS, outputQueueIndex, queueBase } from '@iommu/driver-arm-smmuv3/registers'
 import type { Board, BoardFacts, FaultSource, RecordedFault } from './board.js'
 
 const GIB = 1n << 30n

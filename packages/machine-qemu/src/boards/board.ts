@@ -1,5 +1,5 @@
 // A board: one of QEMU's platforms with one IOMMU, as arguments, addresses and ways to read its faults.
-import type { Fault, Memory, Registers } from '@iommu/hardware'
+import type { DmaRequest, Fault, Memory, Registers } from '@iommu/hardware'
 import type { Emulator, Installation } from '../installations.js'
 import type { ConfigSpace } from '../pci.js'
 import type { RamRange } from '../ram.js'
@@ -32,6 +32,8 @@ export interface Board {
   readonly ram: readonly RamRange[]
   /** Physical addresses of the IOMMU's register window. */
   readonly registers: bigint
+  /** Requester id of the PCI function that the IOMMU is, where its registers have to be put there. */
+  readonly registersOf?: number
   readonly config: ConfigSpace
   /** Where devices' registers are put; DEVICE_WINDOW each. DMA to these addresses is not possible. */
   readonly windows: bigint
@@ -40,8 +42,20 @@ export interface Board {
   readonly tables: { readonly start: bigint; readonly end: bigint }
   /** log2 of the sizes that pages have: at which offset of a frame that tables name a DMA may land. */
   readonly pageShifts: readonly number[]
+  /** Bit of a page table entry at which its page number begins; 12 where absent. */
+  readonly pageNumberBit?: number
   /** Takes everything that has been recorded, oldest first; nothing while software has set no log up. */
   readFaults(source: FaultSource): readonly RecordedFault[]
+  /** How the IOMMU itself is asked where a request with a PASID goes, since no device sends any; undefined where it cannot be asked. */
+  pasids?(facts: BoardFacts): PasidQuestions | undefined
+}
+
+/** An IOMMU that tells by registers what it would make of a request. */
+export interface PasidQuestions {
+  /** Width of the PASIDs that it has. */
+  readonly bits: number
+  /** The physical address; undefined where the request is refused, which is then recorded as for a DMA. */
+  translate(registers: Registers, request: DmaRequest): bigint | undefined
 }
 
 /** What is known of an installation when a board is chosen. */

@@ -1,6 +1,6 @@
 // Intel VT-d on q35: legacy mode, and scalable mode with either stage, which QEMU never has together.
 import { decode, encode } from '@iommu/bits'
-import { faultReasons, faultRecord, faultStatus, OFFSETS, readCapabilities } from '@iommu/driver-intel-vtd/tables'
+import { faultReasons, faultRecord, faultStatus, OFFSETS, readCapabilities } from '@iommu/driver-intel-vtd/registers'
 import type { Board, BoardFacts, FaultSource, RecordedFault } from './board.js'
 import { platform, x86 } from './x86.js'
 

@@ -1,28 +1,17 @@
 // Where QEMU's AMD-Vi does not do what the specification says.
-import { EVENT_CODES } from '@iommu/driver-amd-vi/tables'
+import { EVENT_CODES } from '@iommu/driver-amd-vi/queues'
 import { amdVi } from '@iommu/machine-qemu'
 import { codeOf, SILENCE } from '../deviation.js'
 import { changeEntries, fieldOf, plainFields, plainTweak } from '../plan.js'
-import type { Tweak } from '../plan.js'
-import type { Deviation, Probe, StaleDeviation } from '../subject.js'
+import { GRANTS, IOVA, isKept, onePage, probe, way } from './deviation-parts.js'
+import type { AmdDeviation } from './deviation-parts.js'
+import { after72, before72 } from './deviations-7.2.js'
 import { NOWHERE } from './generate.js'
 import { ADDRESS_BITS } from './model.js'
-import type { AmdPage, AmdPlan, WayPoint } from './plan.js'
+import type { AmdPage, AmdPlan } from './plan.js'
 
-type AmdDeviation = Deviation<AmdPlan>
-
-const SOURCE = 0x20
-const IOVA = 0x20_0000n
-
-/** The smallest plan: one page, and what is to be shown. */
-const onePage = (change: Partial<AmdPlan> = {}, entries: Readonly<Record<number, Tweak>> = {}): AmdPlan => ({
-  class: 'reproduction', source: SOURCE, levels: 3, way: {},
-  pages: [{ iova: IOVA, level: 1, shift: 12, target: amdVi.data.start, entries }], ...change,
-})
-const way = (point: WayPoint, tweak: Tweak): AmdPlan => onePage({ way: { [point]: tweak } })
-const probe = (access: Probe['access'], address = IOVA, source = SOURCE): Probe => ({ source, address, access })
-
-const GRANTS = ['IR', 'IW']
+/** The series that has events, and whose walker is another one than that of 7.2. */
+const LATER = ['11.1']
 
 const deviceTableSize: AmdDeviation = {
   id: 'amd-device-table-size',
@@ -33,6 +22,7 @@ const deviceTableSize: AmdDeviation = {
 
 const suppressed: AmdDeviation = {
   id: 'amd-suppress-all',
+  series: LATER,
   says: 'SA in a device table entry: QEMU logs its page faults all the same; the specification has none logged',
   instead: ({ plan }) => plainFields(plan, 'device', ['SA']),
   reproduce: () => ({ plan: onePage({ way: { device: { fields: { SA: 1 } } } }, { 1: { fields: { PR: 0 } } }), probes: [probe('read')] }),
@@ -58,6 +48,7 @@ const reservedUnchecked: AmdDeviation = {
 
 const leafAlone: AmdDeviation = {
   id: 'amd-permissions-of-leaf',
+  series: LATER,
   says: 'permissions above the leaf: QEMU grants what the leaf grants; the specification has the AND of the device table entry and all levels',
   instead({ plan }) {
     // Nothing at all is not granted in either.
@@ -72,6 +63,7 @@ const leafAlone: AmdDeviation = {
 
 const modeZero: AmdDeviation = {
   id: 'amd-mode-0-permissions',
+  series: LATER,
   says: 'Mode 0: QEMU lets everything pass, whatever IR and IW say; the specification has them granted or refused by IR and IW',
   instead: ({ plan }) => (fieldOf(plan, 'device', 'Mode') === 0 && fieldOf(plan, 'device', 'TV') === undefined
     ? plainFields(plan, 'device', GRANTS) : undefined),
@@ -80,6 +72,7 @@ const modeZero: AmdDeviation = {
 
 const modeZeroWidth: AmdDeviation = {
   id: 'amd-mode-0-width',
+  series: LATER,
   says: 'Mode 0: QEMU lets every address pass; the specification bounds it by the width of physical addresses',
   answer(seen) {
     const { plan, probe: { address } } = seen
@@ -98,6 +91,7 @@ const silentMode: AmdDeviation = {
 
 const silentBlock: AmdDeviation = {
   id: 'amd-tv-0-silent',
+  series: LATER,
   says: 'V=1 with TV=0: QEMU blocks and logs nothing; the specification has an IO_PAGE_FAULT',
   answer: (seen) => (fieldOf(seen.plan, 'device', 'TV') === 0 && codeOf(seen) === EVENT_CODES.ioPageFault ? SILENCE : undefined),
   reproduce: () => ({ plan: way('device', { fields: { TV: 0 } }), probes: [probe('read')] }),
@@ -105,6 +99,7 @@ const silentBlock: AmdDeviation = {
 
 const unreadableTwice: AmdDeviation = {
   id: 'amd-unreadable-twice',
+  series: LATER,
   says: 'a page table that cannot be read: QEMU logs an IO_PAGE_FAULT behind the PAGE_TAB_HARDWARE_ERROR',
   answer({ answer }) {
     const [record] = answer.records
@@ -116,33 +111,24 @@ const unreadableTwice: AmdDeviation = {
 
 const eventFields: AmdDeviation = {
   id: 'amd-event-fields',
+  series: LATER,
   says: 'events: QEMU leaves the address and RW zero; the specification has the address of the request, and whether it was a write',
   answer: ({ answer }) => (answer.records.length === 0 ? undefined
     : { ...answer, records: answer.records.map((each) => ({ ...each, address: 0n, access: 'read' as const })) }),
   reproduce: () => ({ plan: onePage({}, { 1: { fields: { PR: 0 } } }), probes: [probe('write')] }),
 }
 
-/** QEMU keeps what it has found by device and 4 KiB of addresses, whatever the page's size. */
-const KEPT_SHIFT = 12n
-
 const keptWithoutFault: AmdDeviation = {
   id: 'amd-kept-no-fault',
+  series: LATER,
   says: 'an access that a cached translation does not permit is blocked without an event; the specification has an IO_PAGE_FAULT',
-  answer: ({ answer, probe: { address }, before }) =>
-    (answer.where === 'blocked' && before.some((each) => each.address >> KEPT_SHIFT === address >> KEPT_SHIFT) ? SILENCE : undefined),
+  answer: (seen) => (seen.answer.where === 'blocked' && isKept(seen) ? SILENCE : undefined),
   reproduce: () => ({ plan: onePage({}, { 1: { fields: { IW: 0 } } }), probes: [probe('read'), probe('write')] }),
 }
 
 export const deviations: readonly AmdDeviation[] = [
+  ...before72,
   deviceTableSize, suppressed, guestFields, reservedUnchecked, modeZero, modeZeroWidth, leafAlone, silentMode, silentBlock, unreadableTwice,
   eventFields, keptWithoutFault,
-]
-
-/** What QEMU keeps when it should not; see `entryChanges`. */
-export const staleDeviations: readonly StaleDeviation[] = [
-  {
-    id: 'amd-kept-by-device',
-    says: 'a device that is blocked, or passes from now on, goes on by cached translations: QEMU looks them up by device before it looks at the device table entry',
-    cases: (name) => /^a device is blocked; .*pages/.test(name),
-  },
+  ...after72,
 ]

@@ -1,11 +1,11 @@
 // Random AMD-Vi states: most are right to the leaf, the others have one thing wrong at one level.
 import { amdVi } from '@iommu/machine-qemu'
 import { createPlaces } from '../places.js'
-import { apart, classAt, setField, tweakWay, withPage } from '../plan.js'
+import { apart, classAt, levelOnWay, setField, tweakWalk, tweakWay } from '../plan.js'
 import type { Tweak } from '../plan.js'
 import type { Random } from '../random.js'
 import type { Probe } from '../subject.js'
-import { levelOf } from './plan.js'
+import { levelOf, widthOf } from './plan.js'
 import type { AmdPage, AmdPlan } from './plan.js'
 
 /** Devices that the board has; the second one lies beyond a device table of one page. */
@@ -21,8 +21,6 @@ export const places = createPlaces(amdVi)
 
 type Make = (random: Random, base: AmdPlan) => AmdPlan
 
-const widthOf = (levels: number): number => Math.min(64, 12 + 9 * levels)
-
 /** Bits that software may use and hardware ignores. */
 const IGNORED_BITS = [1, 2, 7, 63] as const
 const ignored = (random: Random): Tweak => (random.chance(15) ? { flips: [random.pick(IGNORED_BITS)] } : {})
@@ -37,14 +35,6 @@ export const newPage = (random: Random, levels: number, shift: number): AmdPage 
   if (taken) return newPage(random, levels, shift)
   const level = levelOf(shift)
   return { iova, level, shift, target: places.target(random, shift), entries: { [level]: ignored(random) } }
-}
-
-const tweakWalk = (plan: AmdPlan, level: number, tweak: Tweak): AmdPlan =>
-  withPage<AmdPage, AmdPlan>(plan, 0, (page) => ({ ...page, entries: { ...page.entries, [level]: tweak } }))
-
-const levelOnWay = (random: Random, { levels, pages: [page] }: AmdPlan): number => {
-  const lowest = page?.level ?? 1
-  return lowest + random.below(levels - lowest + 1)
 }
 
 const PERMISSIONS: readonly Tweak[] = [{ fields: { IW: 0 } }, { fields: { IR: 0 } }]

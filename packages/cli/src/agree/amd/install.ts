@@ -1,9 +1,8 @@
 // Brings an AMD IOMMU into a state: tables, rings, and caches that have forgotten everything.
 import { encode } from '@iommu/bits'
 import { frameAddress } from '@iommu/hardware'
-import {
-  commandBufferBase, completionWait, control, eventLogBase, invalidateDevtabEntry, invalidateIommuAll, OFFSETS, OPCODES, ringPointer,
-} from '@iommu/driver-amd-vi/tables'
+import { completionWait, invalidateDevtabEntry, invalidateIommuAll, OPCODES } from '@iommu/driver-amd-vi/queues'
+import { commandBufferBase, control, eventLogBase, OFFSETS, ringPointer } from '@iommu/driver-amd-vi/registers'
 import { amdVi } from '@iommu/machine-qemu'
 import type { Target } from '../subject.js'
 import { build, COMMANDS_FRAME, EVENTS_FRAME, STATUS_FRAME } from './plan.js'

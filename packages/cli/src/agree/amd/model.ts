@@ -1,7 +1,7 @@
 // The AMD model as QEMU says that it is: a profile read from its feature register and its capability header.
 import { createAmdMachine } from '@iommu/driver-amd-vi/model'
 import type { AmdMachine, Profile } from '@iommu/driver-amd-vi/model'
-import { OFFSETS, readCapabilities } from '@iommu/driver-amd-vi/tables'
+import { OFFSETS, readCapabilities } from '@iommu/driver-amd-vi/registers'
 import { PhysicalMemory } from '@iommu/hardware'
 import { amdCapabilityHeader } from '@iommu/machine-qemu'
 import type { Board, QemuMachine } from '@iommu/machine-qemu'

@@ -1,8 +1,10 @@
 // An AMD-Vi table state as data: the device table's register and entry, and the pages of the host tables behind them.
-import { deviceTableBase, deviceTableEntry } from '@iommu/driver-amd-vi/tables'
+import { deviceTableBase } from '@iommu/driver-amd-vi/registers'
+import { deviceTableEntry } from '@iommu/driver-amd-vi/tables'
 import { amdV1Entry } from '@iommu/page-table'
-import { createGround, plant, tweaked } from '../plan.js'
-import type { Frames, Page, PlannedState, Tweak } from '../plan.js'
+import { createGround, plant, tweaked } from '../ground.js'
+import type { Frames } from '../ground.js'
+import type { Page, PlannedState, Tweak } from '../plan.js'
 
 /** A page of any power of two: its leaf has the size of its level, or holds its size. */
 export interface AmdPage extends Page {
@@ -41,6 +43,9 @@ export const DOMAIN_ID = 5
 const TABLE_BYTES = 0x2000
 const ENTRY_BYTES = 32
 
+/** Bits of device address that so many levels translate. */
+export const widthOf = (levels: number): number => Math.min(64, 12 + 9 * levels)
+
 /** The level of a page's leaf: that of the largest size of a level that is not above it. */
 export const levelOf = (shift: number): number => 1 + Math.floor((shift - 12) / 9)
 const isLevelSize = (shift: number): boolean => (shift - 12) % 9 === 0
@@ -54,15 +59,13 @@ export const build = ({ source, levels, way, pages }: AmdPlan, first = FIRST_FRA
   const ground = createGround(first)
   const [devices, tables] = [ground.take(TABLE_BYTES), ground.take()]
   const entry = devices + BigInt(source * ENTRY_BYTES)
-  ground.put(entry, tweaked(deviceTableEntry, {
-    V: 1, TV: 1, Mode: levels, HostPTRoot: tables, IR: 1, IW: 1, DomainID: DOMAIN_ID,
-  }, way.device))
+  ground.put(entry, deviceTableEntry, { V: 1, TV: 1, Mode: levels, HostPTRoot: tables, IR: 1, IW: 1, DomainID: DOMAIN_ID }, way.device)
   plant(ground, tables, pages, {
-    levels, pageShift: 12, indexBits: 9,
-    table: (level, ADDR, tweak) => tweaked(amdV1Entry, { PR: 1, IR: 1, IW: 1, NextLevel: level - 1, ADDR }, tweak)[0] as bigint,
-    leaf: ({ level, shift, target, entries }) => tweaked(amdV1Entry, {
+    levels, pageShift: 12, indexBits: 9, layout: amdV1Entry,
+    table: (level, ADDR) => ({ PR: 1, IR: 1, IW: 1, NextLevel: level - 1, ADDR }),
+    leaf: ({ shift, target }) => ({
       PR: 1, IR: 1, IW: 1, FC: 1, ...(isLevelSize(shift) ? { ADDR: target } : { NextLevel: SIZED, ADDR: target | sizeOnes(shift) }),
-    }, entries[level])[0] as bigint,
+    }),
     copies: ({ shift }) => 2 ** ((shift - 12) % 9),
   })
   const register = tweaked(deviceTableBase, { Base: devices, Size: TABLE_BYTES / 4096 - 1 }, way.table)[0] as bigint

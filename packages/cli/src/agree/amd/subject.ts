@@ -1,6 +1,6 @@
 // AMD-Vi as a subject of comparison: host tables.
 import { createAmdVi } from '@iommu/driver-amd-vi'
-import { EVENT_CODES, events } from '@iommu/driver-amd-vi/tables'
+import { EVENT_CODES, events } from '@iommu/driver-amd-vi/queues'
 import { amdCapabilityHeader, amdVi, withoutGuestTables } from '@iommu/machine-qemu'
 import { describePlan, smallerPlans } from '../plan.js'
 import type { Subject } from '../subject.js'
@@ -20,8 +20,6 @@ export const amdSubject: Subject<AmdPlan> = {
   target: amdVi.name,
   board: amdVi,
   sources: SOURCES,
-  unless: (series) => (series === '7.2'
-    ? 'QEMU 7.2 shows no events, and its walker is another one, whose deviations are not listed; the suite runs on it' : undefined),
   createModel: (qemu) => createModel(qemu, amdVi),
   generate: generatePlan,
   probes: probesOf,

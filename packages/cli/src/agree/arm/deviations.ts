@@ -1,43 +1,18 @@
 // Where QEMU's SMMUv3 does not do what the specification says.
-import { decode } from '@iommu/bits'
-import { EVENTS } from '@iommu/driver-arm-smmuv3/tables'
+import { EVENTS } from '@iommu/driver-arm-smmuv3/queues'
 import { smmuv3 } from '@iommu/machine-qemu'
-import { armStage1Entry, armStage2Entry } from '@iommu/page-table'
 import { codeOf, SILENCE, withCode } from '../deviation.js'
 import { changeEntries, fieldOf, plainFields, plainTweak, setField } from '../plan.js'
-import type { Page, Tweak } from '../plan.js'
-import type { Answer, Deviation, Probe, Seen, StaleDeviation } from '../subject.js'
+import type { Page } from '../plan.js'
+import { aloud, entriesOf, isBlockForTable, isKept, onePage, probe, RECORDS, UPPER_IOVA, way, withFields } from './deviation-parts.js'
+import type { ArmDeviation, ArmSeen, Stage } from './deviation-parts.js'
+import { after72, before72 } from './deviations-7.2.js'
 import { NOWHERE } from './generate.js'
-import { indexOf, shiftOf, SPLIT } from './plan.js'
-import type { ArmPlan, WayPoint } from './plan.js'
+import { indexOf, rootBitsOf, shiftOf, SPLIT } from './plan.js'
+import type { ArmPlan } from './plan.js'
 
-type ArmDeviation = Deviation<ArmPlan>
-type ArmSeen = Seen<ArmPlan>
-type Stage = ArmPlan['stage']
-
-const SOURCE = 0x20
-const IOVA = 0x20_0000n
-
-/** The smallest plan: one page of 4 KiB, and what is to be shown. */
-const onePage = (stage: Stage, change: Partial<ArmPlan> = {}, entries: Readonly<Record<number, Tweak>> = {}): ArmPlan => ({
-  class: 'reproduction', source: SOURCE, stage, granule: 12, inputBits: 39, levels: 3, upper: false, way: {},
-  pages: [{ iova: IOVA, level: 1, target: smmuv3.data.start, entries }], ...change,
-})
-const way = (stage: Stage, point: WayPoint, tweak: Tweak): ArmPlan => onePage(stage, { way: { [point]: tweak } })
-const probe = (access: Probe['access'], address = IOVA): Probe => ({ source: SOURCE, address, access })
-
-/** The entry that says whether faults are recorded, and its field. */
-const RECORDS = { 1: ['context', 'R'], 2: ['stream', 'S2R'] } as const
-
-/** What is recorded where the plan did not ask for silence. */
-const aloud = (seen: ArmSeen): Answer => {
-  const [point, name] = RECORDS[seen.plan.stage]
-  const loud = plainFields(seen.plan, point, [name])
-  return loud === undefined ? seen.answer : seen.asIf(loud)
-}
-
-const withFields = (answer: Answer, fields: Readonly<Record<string, number | bigint>>): Answer =>
-  ({ ...answer, records: answer.records.map((each) => ({ ...each, fields: { ...each.fields, ...fields } })) })
+/** Series whose SMMU knows access flags and 64-bit addresses. */
+const LATER = ['11.1', '10.0']
 
 const UNCHECKED = ['EATS', 'STRW']
 
@@ -66,7 +41,7 @@ const doubledSpan: ArmDeviation = {
 const reservedSpan: ArmDeviation = {
   id: 'smmu-span-reserved',
   says: 'Span above what SPLIT allows: QEMU takes it; the specification has no entries there, and C_BAD_STREAMID',
-  series: ['10.0'],
+  series: ['10.0', '7.2'],
   instead: ({ plan }) => (Number(fieldOf(plan, 'level1', 'Span') ?? 0) > SPLIT + 1 ? plainFields(plan, 'level1', ['Span']) : undefined),
   reproduce: () => ({ plan: way(1, 'level1', { fields: { Span: 12 } }), probes: [probe('read')] }),
 }
@@ -77,13 +52,6 @@ const contextFetch: ArmDeviation = {
   answer: (seen) => (codeOf(seen) === EVENTS.F_CD_FETCH ? withFields(seen.answer, { FetchAddr: 0n }) : undefined),
   reproduce: () => ({ plan: way(1, 'stream', { fields: { S1ContextPtr: NOWHERE } }), probes: [probe('read')] }),
 }
-
-/** The entries of the walk, as read, the root's first. */
-const entriesOf = (
-  { steps, plan: { stage } }: ArmSeen,
-): readonly { readonly Valid: number; readonly Table: number; readonly OA: bigint; readonly APTable: number }[] =>
-  (stage === 1 ? steps.filter(({ entry }) => entry === armStage1Entry.name).map(({ words }) => decode(armStage1Entry, words))
-    : steps.filter(({ entry }) => entry === armStage2Entry.name).map(({ words }) => ({ ...decode(armStage2Entry, words), APTable: 0 })))
 
 /** The address of the entry that QEMU reads behind a table address that is too wide. */
 const readBehind = (seen: ArmSeen): bigint | undefined => {
@@ -127,6 +95,7 @@ const unreadableAloud = (stage: Stage): ArmDeviation => {
 
 const blockAnywhere = (stage: Stage): ArmDeviation => ({
   id: 'smmu-block-anywhere',
+  series: LATER,
   says: 'a block at a level that has none: QEMU takes it for one, whose access flag is 0 here; the specification takes it for invalid',
   answer(seen) {
     const entries = entriesOf(seen)
@@ -146,10 +115,10 @@ const privileged: Readonly<Record<(typeof PRIVILEGE)[number], (value: number) =>
 const alwaysPrivileged: ArmDeviation = {
   id: 'smmu-privileged',
   says: 'pages and tables that forbid accesses without privilege: QEMU takes every request for privileged; devices here make requests without privilege',
-  instead: ({ plan }) => changeEntries<Page, ArmPlan>(plan, (tweak) => {
-    const name = PRIVILEGE.find((each) => tweak.fields?.[each] !== undefined)
+  instead: ({ plan }) => changeEntries<Page, ArmPlan>(plan, (tweak, level, page) => {
+    const name = isBlockForTable(tweak, level, page) ? 'AP' : PRIVILEGE.find((each) => tweak.fields?.[each] !== undefined)
     if (name === undefined) return undefined
-    const value = Number(tweak.fields?.[name])
+    const value = Number(tweak.fields?.[name] ?? 0)
     const changed = privileged[name](value)
     return changed === value ? undefined : { ...plainTweak(tweak, [name]), fields: { ...tweak.fields, [name]: changed } }
   }),
@@ -173,7 +142,6 @@ const judgedOnTheWay: ArmDeviation = {
   reproduce: () => ({ plan: onePage(1, {}, { 2: { fields: { APTable: 2 } }, 1: { fields: { Valid: 0 } } }), probes: [probe('write')] }),
 }
 
-const UPPER_IOVA = (1n << 64n) - (1n << 39n) + IOVA
 const FLAG_UPDATES = ['S2HA', 'S2HD']
 
 const flagUpdates: ArmDeviation = {
@@ -187,6 +155,7 @@ const TOP_BYTE = 0xffn << 56n
 
 const topByteOfUpper: ArmDeviation = {
   id: 'smmu-tbi1-is-tbi0',
+  series: LATER,
   says: 'TBI1: QEMU looks at TBI0 for both halves of the address space; the specification has one bit for each',
   instead: ({ plan }) => (fieldOf(plan, 'context', 'TBI1') === fieldOf(plan, 'context', 'TBI0') ? undefined
     : setField(plan, 'context', 'TBI1', fieldOf(plan, 'context', 'TBI0') ?? 0)),
@@ -202,6 +171,39 @@ const topByteOfUpper: ArmDeviation = {
 /** QEMU's output size, which bounds the input of stage 2 alone. */
 const OUTPUT_BITS = 44n
 
+const oneRootTable: ArmDeviation = {
+  id: 'smmu-stage-2-first-table',
+  says: 'stage 2, tables side by side as the root: QEMU takes the first of them for each; the specification has up to 16',
+  instead({ plan }) {
+    const [own, first] = [rootBitsOf(plan), plan.granule - 3]
+    if (own <= first) return undefined
+    const each = BigInt(shiftOf(plan, plan.levels) + first)
+    const pages = plan.pages.filter(({ iova }) => iova >> each === 0n)
+    const tables = Array.from({ length: 2 ** (own - first) }, (_, index) => BigInt(index) << each)
+    return { ...plan, pages: tables.flatMap((start) => pages.map((page) => ({ ...page, iova: start + page.iova }))) }
+  },
+  reproduce: () => {
+    const plan = onePage(2, { inputBits: 40 })
+    const pages = plan.pages.map((page) => ({ ...page, iova: (1n << 39n) + page.iova }))
+    return { plan: { ...plan, pages }, probes: pages.map(({ iova }) => probe('read', iova)) }
+  },
+}
+
+const oneRootTableUnreadable: ArmDeviation = {
+  id: 'smmu-stage-2-first-table-address',
+  says: 'stage 2, tables side by side as the root that cannot be read: the address that QEMU records is in the first of them',
+  answer(seen) {
+    const { plan, answer } = seen
+    const own = 8n << BigInt(plan.granule - 3)
+    if (rootBitsOf(plan) <= plan.granule - 3 || codeOf(seen) !== EVENTS.F_WALK_EABT || entriesOf(seen).length > 0) return undefined
+    const root = BigInt(fieldOf(plan, 'stream', 'S2TTB') ?? 0)
+    return withFields(answer, { FetchAddr: root + ((BigInt(answer.records[0]?.fields['FetchAddr'] ?? 0) - root) % own) })
+  },
+  reproduce: () => ({
+    plan: onePage(2, { inputBits: 40, way: { stream: { fields: { S2TTB: NOWHERE } } } }), probes: [probe('read', 1n << 39n)],
+  }),
+}
+
 const tooWideSilent: ArmDeviation = {
   id: 'smmu-stage-2-input',
   says: 'stage 2, an address wider than the output size: QEMU blocks and records nothing; it is taken here for F_TRANSLATION',
@@ -214,16 +216,6 @@ const classOfWalk: ArmDeviation = {
   says: 'stage 2, a table that cannot be read: QEMU records CLASS=2, the input address; the specification has 1, a table walk',
   answer: (seen) => (codeOf(seen) === EVENTS.F_WALK_EABT ? withFields(seen.answer, { CLASS: 2 }) : undefined),
   reproduce: () => ({ plan: way(2, 'stream', { fields: { S2TTB: NOWHERE } }), probes: [probe('read')] }),
-}
-
-/** The page of a plan that an address lies in. */
-const pageOf = (plan: ArmPlan, address: bigint): Page | undefined =>
-  plan.pages.find(({ iova, level }) => iova >> BigInt(shiftOf(plan, level)) === address >> BigInt(shiftOf(plan, level)))
-
-/** Whether a translation of the page was found before, and is kept. */
-const isKept = ({ plan, probe: { address }, before }: ArmSeen): boolean => {
-  const page = pageOf(plan, address)
-  return page !== undefined && before.some((each) => pageOf(plan, each.address) === page)
 }
 
 const keptWithoutTables: ArmDeviation = {
@@ -242,12 +234,13 @@ const keptSilently: ArmDeviation = {
 }
 
 export const deviations = (stage: Stage): readonly ArmDeviation[] => [
+  ...(stage === 1 ? before72 : []),
   uncheckedStream(stage),
-  ...(stage === 1 ? [doubledSpan, reservedSpan, contextFetch, topByteOfUpper, alwaysPrivileged, keptWithoutTables, judgedOnTheWay] : [flagUpdates]),
+  ...(stage === 1
+    ? [doubledSpan, reservedSpan, contextFetch, topByteOfUpper, alwaysPrivileged, keptWithoutTables, judgedOnTheWay]
+    : [flagUpdates, oneRootTable]),
   unreadableAloud(stage),
   tableTooWide(stage),
   blockAnywhere(stage),
-  ...(stage === 2 ? [tooWideSilent, classOfWalk, keptSilently] : []),
+  ...(stage === 2 ? [oneRootTableUnreadable, tooWideSilent, classOfWalk, keptSilently] : after72),
 ]
-
-export const staleDeviations: readonly StaleDeviation[] = []

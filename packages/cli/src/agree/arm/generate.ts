@@ -1,13 +1,13 @@
 // Random SMMUv3 states: most are right to the leaf, the others have one thing wrong at one level.
-import type { GranuleShift } from '@iommu/driver-arm-smmuv3/tables'
+import type { GranuleShift } from '@iommu/driver-arm-smmuv3/registers'
 import { DEVICE_WINDOW, smmuv3 } from '@iommu/machine-qemu'
 import { createPlaces } from '../places.js'
-import { apart, classAt, setField, tweakWay, withPage } from '../plan.js'
+import { apart, classAt, levelOnWay, setField, tweakWalk, tweakWay } from '../plan.js'
 import type { Page, Tweak } from '../plan.js'
 import type { Random } from '../random.js'
 import type { Probe } from '../subject.js'
 import { shiftOf } from './plan.js'
-import type { ArmPlan } from './plan.js'
+import type { ArmPlan, Contexts } from './plan.js'
 
 /** Devices that the board has. */
 export const SOURCES = [0x20, 0x28] as const
@@ -24,14 +24,18 @@ const isWindow = (address: bigint): boolean => address >= WINDOWS.start && addre
 
 type Make = (random: Random, base: ArmPlan) => ArmPlan
 
-/** Shapes of tables: levels and bits of device address. Of stage 2 none has tables side by side as its root. */
+/** Shapes of tables: levels and bits of device address. Of stage 2 some have tables side by side as their root, up to 16. */
 const SHAPES: Readonly<Record<1 | 2, Readonly<Record<GranuleShift, readonly (readonly [inputBits: number, levels: number])[]>>>> = {
   1: {
     12: [[48, 4], [48, 4], [42, 4], [39, 3], [32, 3], [30, 2], [25, 2]],
     14: [[48, 4], [47, 3], [36, 2], [30, 2]],
     16: [[48, 3], [42, 2], [36, 2]],
   },
-  2: { 12: [[44, 4], [40, 4], [39, 3], [32, 3], [30, 2]], 14: [[44, 3], [36, 2], [32, 2]], 16: [[44, 3], [42, 2], [36, 2]] },
+  2: {
+    12: [[44, 4], [40, 4], [39, 3], [32, 3], [30, 2], [40, 3], [43, 3], [34, 2]],
+    14: [[44, 3], [36, 2], [32, 2], [37, 2], [40, 2]],
+    16: [[44, 3], [42, 2], [36, 2], [44, 2]],
+  },
 }
 
 /** Levels whose leaves are blocks, besides pages. */
@@ -57,12 +61,7 @@ export const newPage = (random: Random, shape: Pick<ArmPlan, 'granule' | 'inputB
   return { iova: topOf(shape) + iova, level, target: places.target(random, shift), entries: { [level]: ignored(random) } }
 }
 
-const tweakWalk = (plan: ArmPlan, level: number, tweak: Tweak): ArmPlan =>
-  withPage<Page, ArmPlan>(plan, 0, (page) => ({ ...page, entries: { ...page.entries, [level]: tweak } }))
-
 const leafLevel = ({ pages: [page] }: ArmPlan): number => page?.level ?? 1
-
-const levelOnWay = (random: Random, plan: ArmPlan): number => leafLevel(plan) + random.below(plan.levels - leafLevel(plan) + 1)
 
 const permissions: Make = (random, plan) => ({
   ...plan,
@@ -96,19 +95,24 @@ const addressSize: Make = (random, plan) => {
 }
 
 const unreadable: Make = (random, plan) => {
-  const at = NOWHERE + (BigInt(random.below(0x100)) << 16n)
+  // Aligned to the largest root.
+  const at = NOWHERE + (BigInt(random.below(0x40)) << 18n)
   const level = levelOnWay(random, plan)
   if (level !== leafLevel(plan)) return tweakWalk(plan, level, { fields: { OA: at } })
   if (plan.stage === 2) return setField(plan, 'stream', 'S2TTB', at)
   return random.pick([
-    () => setField(plan, 'stream', 'S1ContextPtr', at),
+    // Level 1 of a CD table that cannot be read leads to no context.
+    ...((plan.contexts?.leafBits ?? 0) === 0 ? [() => setField(plan, 'stream', 'S1ContextPtr', at)] : []),
     () => setField(plan, 'context', plan.upper ? 'TTB1' : 'TTB0', at),
     () => setField(plan, 'level1', 'L2Ptr', at),
   ])()
 }
 
+/** A stream without SSIDs that says it has some. */
+const MORE_CONTEXTS = [{ S1CDMax: 1 }, { S1CDMax: 4, S1Fmt: 1, S1DSS: 2 }]
+
 const wrongStream: Make = (random, plan) => tweakWay(plan, 'stream', { fields: random.pick<Readonly<Record<string, number>>>(plan.stage === 1
-  ? [{ V: 0 }, { S1CDMax: 1 }, { S1CDMax: 4, S1Fmt: 1, S1DSS: 2 }, { S1STALLD: 1 }, { STRW: 1 }, { EATS: 2 }]
+  ? [{ V: 0 }, ...(plan.contexts === undefined ? MORE_CONTEXTS : []), { S1STALLD: 1 }, { STRW: 1 }, { EATS: 2 }]
   : [{ V: 0 }, { S2T0SZ: 18 }, { S2SL0: 3 }, { S2TG: 3 }, { S2S: 1 }, { S2ENDI: 1 }, { S2HA: 1 }, { S2HD: 1 }, { EATS: 2 }]) })
 
 const wrongContext: Make = (random, plan) => (plan.stage === 2 ? wrongStream(random, plan) : tweakWay(plan, 'context', {
@@ -126,7 +130,7 @@ const wrongTable: Make = (random, plan) => (plan.stage === 2 || random.chance(40
 const wrong: Make = (random, plan) => random.pick([wrongStream, wrongContext, wrongContext, wrongTable, wrongTable, wrongLeaf])(random, plan)
 
 const bypass: Make = (_random, plan) => tweakWay(plan, 'stream', { fields: { Config: 4 } })
-const abort: Make = (random, plan) => (plan.stage === 1 && random.chance(40)
+const abort: Make = (random, plan) => (plan.stage === 1 && (plan.contexts !== undefined || random.chance(40))
   ? tweakWay(plan, 'context', { fields: plan.upper ? { EPD1: 1 } : { EPD0: 1 } })
   : tweakWay(plan, 'stream', { fields: { Config: random.pick([0, 0, 1, 2, 3]) } }))
 
@@ -147,7 +151,7 @@ const CLASSES = [
   { name: 'pages and blocks', weight: 10, make: asItIs, leaves: 'both' },
   { name: 'upper half, top byte', weight: 10, make: topByte, leaves: 'both' },
   { name: 'permissions', weight: 10, make: permissions, leaves: 'both' },
-  { name: 'bypass', weight: 6, make: bypass, leaves: 'pages' },
+  { name: 'bypass', weight: 6, make: bypass, leaves: 'pages', without: 'contexts' },
   { name: 'abort', weight: 6, make: abort, leaves: 'pages' },
   { name: 'not present', weight: 6, make: absent, leaves: 'both' },
   { name: 'access flag', weight: 6, make: accessFlag, leaves: 'both' },
@@ -158,19 +162,49 @@ const CLASSES = [
   { name: 'silent', weight: 6, make: silent, leaves: 'both' },
 ] as const
 
-export const generatePlan = (random: Random, stage: 1 | 2, turn: number): ArmPlan => {
-  const chosen = classAt(CLASSES, turn)
+/** A request with an SSID does not bypass. */
+const CLASSES_OF_CONTEXTS = CLASSES.filter((each) => !('without' in each))
+
+const MAX_OF = { 0: [1, 3, 6, 10], 6: [7, 9, 12], 10: [11, 12] } as const satisfies Record<Contexts['leafBits'], readonly number[]>
+
+/** A CD table, and further contexts whose pages have the same addresses. SSID 0 is left to requests that have none. */
+const newContexts = (random: Random, shape: Pick<ArmPlan, 'granule'>, pages: readonly Page[]): Contexts => {
+  const leafBits = random.pick([0, 6, 10] as const)
+  const max = random.pick<number>(MAX_OF[leafBits])
+  const ssids = new Set(Array.from({ length: 1 + random.below(4) }, () => 1 + random.below(2 ** max - 1)))
+  const [ssid = 1, ...others] = ssids
+  return {
+    max, leafBits, ssid, others: others.map((each) => ({
+      ssid: each, pages: pages.map(({ iova, level }) => ({ iova, level, target: places.target(random, shiftOf(shape, level)), entries: {} })),
+    })),
+  }
+}
+
+/** The state of a turn; `contexts`: with a CD table of more contexts than one. */
+export const generatePlan = (random: Random, stage: 1 | 2, turn: number, contexts = false): ArmPlan => {
+  const chosen = classAt(contexts ? CLASSES_OF_CONTEXTS : CLASSES, turn)
   const granule = random.pick([12, 12, 14, 16] as const)
   const [inputBits, levels] = random.pick(SHAPES[stage][granule])
   const upper = stage === 1 && (chosen.name === 'upper half, top byte' ? random.chance(70) : random.chance(15))
   const shape = { granule, inputBits, levels, upper }
   const blocks = BLOCKS[granule].filter((level) => level <= levels)
   const choices = { pages: [1], blocks, both: [1, ...blocks] }[chosen.leaves]
-  const pages = Array.from({ length: 1 + random.below(granule === 12 ? 5 : 3) }, () => newPage(random, shape, random.pick(choices)))
-  const plan: ArmPlan = {
-    class: chosen.name, source: random.pick(SOURCES), stage, ...shape, way: {}, pages: apart(pages, ({ level }) => shiftOf(shape, level)),
-  }
-  return chosen.make(random, plan)
+  const pages = apart(
+    Array.from({ length: 1 + random.below(granule === 12 ? 5 : 3) }, () => newPage(random, shape, random.pick(choices))),
+    ({ level }) => shiftOf(shape, level),
+  )
+  return chosen.make(random, {
+    class: chosen.name, source: random.pick(SOURCES), stage, ...shape, way: {}, pages,
+    ...(contexts ? { contexts: newContexts(random, shape, pages) } : {}),
+  })
+}
+
+/** The SSID of a request: that of the plan mostly, another context's, or that of a context which is not there. */
+const ssidOf = (random: Random, { ssid, others }: Contexts): number => {
+  const taken = others.map((other) => other.ssid)
+  const beside = ssid ^ 1
+  const absent = beside === 0 || taken.includes(beside) ? ssid : beside
+  return random.weighted([[6, ssid], ...taken.map((each) => [2, each] as const), [1, absent]])
 }
 
 const tooWide = (random: Random, { inputBits }: ArmPlan): bigint =>
@@ -183,17 +217,19 @@ const TOP_BYTE_SHIFT = 56n
 
 /** Probes of a plan: pages and what lies beside them, reads and writes. */
 export const probesOf = (random: Random, plan: ArmPlan): Probe[] => {
-  const { source, pages } = plan
+  const { pages } = plan
+  const { contexts } = plan
   return Array.from({ length: 8 }, (): Probe => {
+    const from = { source: plan.source, ...(contexts === undefined ? {} : { pasid: ssidOf(random, contexts) }) }
     const access = random.pick(['read', 'write'] as const)
-    if (plan.class === 'address too wide' && random.chance(75)) return { source, access, address: tooWide(random, plan) }
-    if (plan.class === 'bypass') return { source, access, address: places.address(random) }
+    if (plan.class === 'address too wide' && random.chance(75)) return { ...from, access, address: tooWide(random, plan) }
+    if (plan.class === 'bypass') return { ...from, access, address: places.address(random) }
     const page = BROKEN.includes(plan.class) && random.chance(70) ? pages[0] as Page : random.pick(pages)
     const shift = shiftOf(plan, page.level)
     const address = page.iova + places.offset(random, shift)
     const beside = random.chance(6) ? address ^ (1n << BigInt(shift + random.below(9))) : address
     // With TBI the top byte is not looked at; bit 55 says which half it is.
     const top = plan.class === 'upper half, top byte' && random.chance(50) ? random.bits(8) << TOP_BYTE_SHIFT : 0n
-    return { source, access, address: beside ^ top }
+    return { ...from, access, address: beside ^ top }
   }).filter(({ address }) => !isWindow(address))
 }

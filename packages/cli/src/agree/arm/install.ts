@@ -1,10 +1,8 @@
 // Brings an SMMU into a state: tables, queues, and caches that have forgotten everything.
 import { decode, encode } from '@iommu/bits'
 import { frameAddress } from '@iommu/hardware'
-import {
-  CFGI_ALL_RANGE, cfgiSteRangeCommand, commandQueueIndex, control0, control2, OFFSETS, OPCODES, queueBase, streamTableBase, syncCommand,
-  tlbiNsnhAllCommand,
-} from '@iommu/driver-arm-smmuv3/tables'
+import { CFGI_ALL_RANGE, cfgiSteRangeCommand, OPCODES, syncCommand, tlbiNsnhAllCommand } from '@iommu/driver-arm-smmuv3/queues'
+import { commandQueueIndex, control0, control2, OFFSETS, queueBase, streamTableBase } from '@iommu/driver-arm-smmuv3/registers'
 import type { Target } from '../subject.js'
 import { build, COMMANDS_FRAME, EVENTS_FRAME } from './plan.js'
 import type { ArmPlan } from './plan.js'
@@ -17,15 +15,19 @@ const COMMAND_BYTES = 16
 const set = ({ registers }: Target, fields: Parameters<typeof encode<typeof control0.fields>>[1]): void =>
   registers.write32(OFFSETS.CR0, Number(encode(control0, fields)[0]))
 
-/** Queues commands behind those before, and a SYNC. Throws where they are not carried out. */
-const queue = ({ memory, registers }: Target, commands: readonly (readonly bigint[])[]): void => {
+/** Queues commands behind those before, wherever the queue is, and a SYNC. Throws where they are not carried out. */
+export const queue = ({ memory, registers }: Pick<Target, 'memory' | 'registers'>, commands: readonly (readonly bigint[])[]): void => {
+  const { ADDR, LOG2SIZE } = decode(queueBase, [registers.read64(OFFSETS.CMDQ_BASE)])
+  const size = 2 ** LOG2SIZE
   const start = registers.read32(OFFSETS.CMDQ_PROD)
   const all = [...commands, encode(syncCommand, { Opcode: OPCODES.sync })]
   all.forEach((words, index) => words.forEach((word, at) =>
-    memory.store64(frameAddress(COMMANDS_FRAME) + BigInt((start + index) * COMMAND_BYTES + at * 8), word)))
-  registers.write32(OFFSETS.CMDQ_PROD, start + all.length)
+    memory.store64(ADDR + BigInt(((start + index) % size) * COMMAND_BYTES + at * 8), word)))
+  // One bit above the index says how often the queue has begun again.
+  const end = (start + all.length) % (2 * size)
+  registers.write32(OFFSETS.CMDQ_PROD, end)
   const { INDEX } = decode(commandQueueIndex, [BigInt(registers.read32(OFFSETS.CMDQ_CONS) >>> 0)])
-  if (INDEX !== start + all.length) throw new Error('the SMMU does not carry out commands')
+  if (INDEX !== end) throw new Error('the SMMU does not carry out commands')
 }
 
 /** Further commands behind those of `install`; the queue is long enough for a state's. */

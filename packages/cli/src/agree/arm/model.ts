@@ -1,7 +1,7 @@
 // The SMMU model as QEMU says that it is: a profile read from its identification registers.
 import { createSmmuMachine } from '@iommu/driver-arm-smmuv3/model'
 import type { Profile, SmmuMachine } from '@iommu/driver-arm-smmuv3/model'
-import { OFFSETS, readCapabilities } from '@iommu/driver-arm-smmuv3/tables'
+import { OFFSETS, readCapabilities } from '@iommu/driver-arm-smmuv3/registers'
 import { PhysicalMemory } from '@iommu/hardware'
 import type { Board, QemuMachine } from '@iommu/machine-qemu'
 
@@ -36,7 +36,8 @@ const profileOf = ({ registers }: QemuMachine): Profile => {
 /** Tables may lie where QEMU's may: the model's memory ends where nothing of QEMU's answers either. */
 const MEMORY_BYTES = 0x1_0000_0000n
 
-export const createModel = (qemu: QemuMachine, { tables }: Board): SmmuMachine => {
-  const profile = profileOf(qemu)
+/** `more`: what the model has and QEMU has not. */
+export const createModel = (qemu: QemuMachine, { tables }: Board, more: Partial<Profile> = {}): SmmuMachine => {
+  const profile: Profile = { ...profileOf(qemu), ...more }
   return createSmmuMachine({ profile, memory: new PhysicalMemory({ bytes: MEMORY_BYTES, tables, coherent: profile.coherent }) })
 }

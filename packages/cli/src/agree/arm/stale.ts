@@ -4,14 +4,15 @@ import { createSmmuAdversary } from '@iommu/driver-arm-smmuv3/model'
 import type { SmmuMachine } from '@iommu/driver-arm-smmuv3/model'
 import {
   cfgiCdCommand, cfgiSteCommand, OPCODES, tlbiNhAsidCommand, tlbiNhVaCommand, tlbiS12VmallCommand, tlbiS2IpaCommand,
-} from '@iommu/driver-arm-smmuv3/tables'
-import { differences, setField, tweakWay, withPage } from '../plan.js'
+} from '@iommu/driver-arm-smmuv3/queues'
+import { differences } from '../ground.js'
+import type { Frames } from '../ground.js'
+import { setField, tweakWay, withPage } from '../plan.js'
 import type { Page } from '../plan.js'
 import type { Random } from '../random.js'
-import { caseOf } from '../stale-case.js'
+import { caseOf, entryChange } from '../stale-case.js'
 import type { Change, Wanted } from '../stale-case.js'
 import type { StaleCase, StaleSubject } from '../subject.js'
-import { staleDeviations } from './deviations.js'
 import { newPage, places, SOURCES } from './generate.js'
 import { submit } from './install.js'
 import { ASID, build, FIRST_FRAME, shiftOf, VMID } from './plan.js'
@@ -28,16 +29,13 @@ const everyPage = (stage: 1 | 2, name: string, more: number): Wanted => [name, s
   ? encode(tlbiNhAsidCommand, { Opcode: OPCODES.tlbiNhAsid, ASID: ASID + more })
   : encode(tlbiS12VmallCommand, { Opcode: OPCODES.tlbiS12Vmall, VMID: VMID + more })]
 
-const withLeaf = (plan: ArmPlan, change: (page: Page) => Partial<Page>): ArmPlan =>
-  withPage<Page, ArmPlan>(plan, 0, (page) => ({ ...page, ...change(page) }))
+const framesOf = (plan: ArmPlan): Frames => build(plan).frames
 
-const leafChange = (name: string, change: (random: Random, plan: ArmPlan, page: Page) => Partial<Page>): Change<ArmPlan> => ({
-  name,
-  make: (random, plan) => ({
-    spare: new Map(), stores: differences(build(plan).frames, build(withLeaf(plan, (page) => change(random, plan, page))).frames),
-  }),
-  wanted: (plan) => [onePage(plan, plan.pages[0]?.iova ?? 0n)],
-})
+/** One leaf is another from now on. */
+const leafChange = (name: string, change: (plan: ArmPlan, random: Random, page: Page) => Partial<Page>): Change<ArmPlan> => entryChange(
+  name, framesOf,
+  (plan: ArmPlan, random) => withPage<Page, ArmPlan>(plan, 0, (page) => ({ ...page, ...change(plan, random, page) })),
+  (plan) => [onePage(plan, plan.pages[0]?.iova ?? 0n)])
 
 /** The entry that points to the page tables names others. */
 const rootMoves: Change<ArmPlan> = {
@@ -52,17 +50,13 @@ const rootMoves: Change<ArmPlan> = {
   wanted: ({ stage, source }) => [stage === 1 ? context(source) : streamEntry(source), everyPage(stage, 'TLB', 0)],
 }
 
-const streamChanges = (name: string, Config: number): Change<ArmPlan> => ({
-  name,
-  make: (_random, plan) => ({
-    spare: new Map(), stores: differences(build(plan).frames, build(tweakWay(plan, 'stream', { fields: { Config } })).frames),
-  }),
-  wanted: ({ stage, source }) => [streamEntry(source), everyPage(stage, 'TLB', 0)],
-})
+const streamChanges = (name: string, Config: number): Change<ArmPlan> => entryChange(name, framesOf,
+  (plan: ArmPlan) => tweakWay(plan, 'stream', { fields: { Config } }),
+  ({ stage, source }) => [streamEntry(source), everyPage(stage, 'TLB', 0)])
 
 const changes: readonly Change<ArmPlan>[] = [
-  leafChange('a leaf names another page', (random, plan, { level }) => ({ target: places.target(random, shiftOf(plan, level)) })),
-  leafChange('a leaf goes', (_random, _plan, { level, entries }) => ({ entries: { ...entries, [level]: { fields: { Valid: 0 } } } })),
+  leafChange('a leaf names another page', (plan, random, { level }) => ({ target: places.target(random, shiftOf(plan, level)) })),
+  leafChange('a leaf goes', (_plan, _random, { level, entries }) => ({ entries: { ...entries, [level]: { fields: { Valid: 0 } } } })),
   rootMoves,
   streamChanges('a stream is aborted', 0),
   streamChanges('a stream bypasses', 4),
@@ -79,12 +73,12 @@ const generate = (stage: 1 | 2) => (random: Random): StaleCase<ArmPlan> => {
   const offset = places.offset(random, shiftOf(shape, page.level))
   const plan: ArmPlan = { class: 'stale', source: random.pick(SOURCES), stage, ...shape, way: {}, pages: [page] }
   const probe = { source: plan.source, address: page.iova + offset, access: random.pick(['read', 'write'] as const) }
-  return caseOf(random, plan, random.pick(changes), probe, everyPage(stage, `the TLB of another ${stage === 1 ? 'ASID' : 'VMID'} is invalidated`, 1))
+  return caseOf(random, { plan, change: random.pick(changes), probe }, everyPage(stage, `the TLB of another ${stage === 1 ? 'ASID' : 'VMID'} is invalidated`, 1))
 }
 
 export const staleSubject = (stage: 1 | 2): StaleSubject<ArmPlan> => ({
   generate: generate(stage),
   submit,
   createAdversary: (model) => createSmmuAdversary(model as SmmuMachine),
-  deviations: staleDeviations,
+  deviations: [],
 })

@@ -26,17 +26,15 @@ interface OtherCode {
   readonly access?: Probe['access']
   readonly address?: bigint
   readonly series?: readonly string[]
-  /** Where it applies, if the code alone does not say. */
-  readonly only?: (seen: VtdSeen) => boolean
 }
 
 /** QEMU records another code; nothing else differs. */
-export const otherCode = (id: string, { means, spec, qemu, plan, access, address, series, only = () => true }: OtherCode): VtdDeviation => ({
+export const otherCode = (id: string, { means, spec, qemu, plan, access, address, series }: OtherCode): VtdDeviation => ({
   id,
   says: `${means}: QEMU records 0x${qemu.toString(16)}, the specification has 0x${spec.toString(16)} for it`,
   ...(series === undefined ? {} : { series }),
   answer(seen) {
-    const meant = codeOf(seen) === spec && only(seen) && (access === undefined || seen.probe.access === access)
+    const meant = codeOf(seen) === spec && (access === undefined || seen.probe.access === access)
     return meant ? withCode(seen.answer, qemu) : undefined
   },
   reproduce: () => ({ plan, probes: [probe(access ?? 'read', address)] }),

@@ -42,7 +42,8 @@ const judgedOnTheWay: VtdDeviation = {
   reproduce: () => ({ plan: onePage('first-stage', {}, { 4: { fields: { RW: 0 } }, 1: { fields: { P: 0 } } }), probes: [probe('write')] }),
 }
 
-const UNSETTLED = 'QEMU records it although FPD is set; it is taken here for a fault that FPD silences (no manual at hand settles it)'
+/** Conditions LCT.3 and SCT.3 of section 7.1.3. VirtualBox's unit takes FPD before it looks at P or reserved bits. */
+const RESERVED_ALOUD = 'QEMU records it although FPD is set, for lack of a line in its list of qualified faults; FPD silences every fault from its entry on'
 
 /** QEMU looks at the type of a PASID entry before it looks at P. */
 const typeBeforePresent = (mode: Mode): VtdDeviation => ({
@@ -85,14 +86,9 @@ const reservedUnchecked = (mode: Mode): readonly VtdDeviation[] => UNCHECKED.map
 const legacy: readonly VtdDeviation[] = [
   passThroughWidth('legacy'),
   recordedAnyway(
-    'vtd-fpd-context-reserved', `a reserved bit in a context entry: ${UNSETTLED}`, [0x0b],
+    'vtd-fpd-context-reserved', `a reserved bit in a context entry: ${RESERVED_ALOUD}`, [0x0b],
     way('legacy', 'context', { fields: { FPD: 1 }, flips: [4] }),
   ),
-  otherCode('vtd-context-pointer', {
-    means: 'second-stage root table unreadable in legacy mode (which is right only a manual can settle)', spec: 0x07, qemu: 0x03,
-    plan: way('legacy', 'context', { fields: { SSPTPTR: NOWHERE } }),
-    only: ({ plan }) => fieldOf(plan, 'context', 'SSPTPTR') !== undefined,
-  }),
   keptWithoutFault,
 ]
 
@@ -118,7 +114,7 @@ const scalable = (mode: 'first-stage' | 'second-stage'): readonly VtdDeviation[]
     [0x51, 0x59, 0x5b], onePage(mode, { way: { context: { fields: { FPD: 1 } }, pasid: { fields: { PGTT: 0 } } } }), { series: ['7.2'] },
   ),
   recordedAnyway(
-    'vtd-sm-fpd-context-reserved', `a reserved bit in a scalable-mode context entry: ${UNSETTLED}`, [0x42],
+    'vtd-sm-fpd-context-reserved', `a reserved bit in a scalable-mode context entry: ${RESERVED_ALOUD}`, [0x42],
     way(mode, 'context', { fields: { FPD: 1 }, flips: [5] }),
   ),
   typeBeforePresent(mode),
@@ -201,9 +197,10 @@ const typesAlike: VtdDeviation = {
 /** SNP, bit 11 of a second-stage leaf. */
 const SNOOP_BIT = 11
 
+/** ECAP.SC is one bit for both modes: Linux sets SNP only where it is 1, and VirtualBox's unit, which has none, reserves bit 11 in both. */
 const snoopAccepted: VtdDeviation = {
   id: 'vtd-sm-snoop-bit',
-  says: 'SNP in a second-stage leaf in scalable mode, where ECAP.SC is 0: QEMU accepts it; it is taken here for a reserved bit as in legacy mode (no manual at hand settles it)',
+  says: 'SNP in a second-stage leaf in scalable mode, where ECAP.SC is 0: QEMU accepts it in scalable mode whatever SC says; the specification reserves it where SC is 0',
   instead({ plan, probe: { address } }) {
     const page = pageOf(plan, address)
     const tweak = page?.entries[page.level]

@@ -3,7 +3,7 @@ import { vtdLegacy } from '@iommu/machine-qemu'
 import { createPlaces } from '../places.js'
 import type { Random } from '../random.js'
 import type { Probe } from '../subject.js'
-import { apart, classAt, tweakWay, withPage } from '../plan.js'
+import { apart, classAt, levelOnWay, tweakWalk, tweakWay } from '../plan.js'
 import type { Page, Tweak } from '../plan.js'
 import type { VtdPlan, WayPoint } from './plan.js'
 
@@ -38,15 +38,6 @@ export const newPage = (random: Random, levels: number, level: number): Page => 
   const taken = half >= 0xe000_0000n && half < 0x1_0000_0000n
   const target = places.target(random, Number(shiftOf(level)))
   return { iova: taken ? half + 0x1_0000_0000n : half, level, target, entries: { [level]: ignored(random) } }
-}
-
-/** Changes one entry of the first page's walk. */
-const tweakWalk = (plan: VtdPlan, level: number, tweak: Tweak): VtdPlan =>
-  withPage<Page, VtdPlan>(plan, 0, (page) => ({ ...page, entries: { ...page.entries, [level]: tweak } }))
-
-const levelOnWay = (random: Random, { levels, pages: [page] }: VtdPlan): number => {
-  const lowest = page?.level ?? 1
-  return lowest + random.below(levels - lowest + 1)
 }
 
 const ABSENT: Readonly<Record<VtdPlan['mode'], Tweak>> = {

@@ -2,9 +2,10 @@
 import { encode } from '@iommu/bits'
 import { frameAddress } from '@iommu/hardware'
 import {
-  contextCacheDescriptor, DESCRIPTOR_TYPES, globalCommand, GRANULARITY, iotlbDescriptor, OFFSETS, PASID_CACHE_GRANULARITY,
-  pasidCacheDescriptor, queueAddress, rootTableAddress, waitDescriptor,
-} from '@iommu/driver-intel-vtd/tables'
+  contextCacheDescriptor, DESCRIPTOR_TYPES, GRANULARITY, iotlbDescriptor, PASID_CACHE_GRANULARITY, pasidCacheDescriptor,
+  waitDescriptor,
+} from '@iommu/driver-intel-vtd/queues'
+import { globalCommand, OFFSETS, queueAddress, rootTableAddress } from '@iommu/driver-intel-vtd/registers'
 import type { Target } from '../subject.js'
 import { build, QUEUE_FRAME, STATUS_FRAME } from './plan.js'
 import type { VtdPlan } from './plan.js'

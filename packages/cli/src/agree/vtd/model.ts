@@ -2,7 +2,7 @@
 import { PhysicalMemory } from '@iommu/hardware'
 import { createVtdMachine } from '@iommu/driver-intel-vtd/model'
 import type { Profile, VtdMachine } from '@iommu/driver-intel-vtd/model'
-import { OFFSETS, readCapabilities } from '@iommu/driver-intel-vtd/tables'
+import { OFFSETS, readCapabilities } from '@iommu/driver-intel-vtd/registers'
 import type { Board, QemuMachine } from '@iommu/machine-qemu'
 
 /** QEMU's aw-bits: both its guest and its host address width. */

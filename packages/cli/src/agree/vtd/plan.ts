@@ -1,10 +1,9 @@
 // A VT-d table state as data: the fields of every entry on the way, and the pages behind them.
-import {
-  contextEntry, pasidDirectoryEntry, pasidEntry, rootEntry, scalableContextEntry, scalableRootEntry,
-} from '@iommu/driver-intel-vtd/tables'
+import { contextEntry, pasidDirectoryEntry, pasidEntry, rootEntry, scalableContextEntry, scalableRootEntry } from '@iommu/driver-intel-vtd/tables'
 import { firstStageEntry, secondStageEntry } from '@iommu/page-table'
-import { createGround, plant, tweaked } from '../plan.js'
-import type { Frames, PlannedState, Tweak } from '../plan.js'
+import { createGround, plant } from '../ground.js'
+import type { Frames } from '../ground.js'
+import type { PlannedState, Tweak } from '../plan.js'
 
 export type WayPoint = 'root' | 'context' | 'directory' | 'pasid'
 
@@ -36,39 +35,34 @@ const LAYOUTS = {
   'first-stage': { layout: firstStageEntry, table: { P: 1, RW: 1, US: 1, A: 1 }, leaf: { P: 1, RW: 1, US: 1, A: 1, D: 1 } },
 } as const
 
-const layoutOf = ({ mode }: Pick<VtdPlan, 'mode'>): typeof LAYOUTS['first-stage'] | typeof LAYOUTS['second-stage'] =>
-  LAYOUTS[mode === 'first-stage' ? 'first-stage' : 'second-stage']
-
 /** The words of a plan, in frames from `first` on. */
 export const build = (plan: VtdPlan, first = FIRST_FRAME): Built => {
   const ground = createGround(first)
   const { take, put } = ground
   const { source, mode, levels, way, pages } = plan
   const [root, contexts, tables] = [take(), take(), take()]
-  const legacy = mode === 'legacy'
   const devfn = source & 0xff
   const rootAt = root + BigInt((source >> 8) * 16)
   let entry = contexts + BigInt(devfn * 16)
-  if (legacy) {
-    put(rootAt, tweaked(rootEntry, { P: 1, CTP: contexts }, way.root))
-    put(entry, tweaked(contextEntry, { P: 1, TT: 0, AW: levels - 2, DID: DOMAIN_ID, SSPTPTR: tables }, way.context))
+  if (mode === 'legacy') {
+    put(rootAt, rootEntry, { P: 1, CTP: contexts }, way.root)
+    put(entry, contextEntry, { P: 1, TT: 0, AW: levels - 2, DID: DOMAIN_ID, SSPTPTR: tables }, way.context)
   } else {
-    put(rootAt, tweaked(scalableRootEntry, { LP: 1, LCTP: contexts, UP: 1, UCTP: contexts }, way.root))
+    put(rootAt, scalableRootEntry, { LP: 1, LCTP: contexts, UP: 1, UCTP: contexts }, way.root)
     const [directory, table] = [take(), take()]
-    put(contexts + BigInt((devfn & 0x7f) * 32), tweaked(scalableContextEntry, { P: 1, PASIDDIRPTR: directory }, way.context))
+    put(contexts + BigInt((devfn & 0x7f) * 32), scalableContextEntry, { P: 1, PASIDDIRPTR: directory }, way.context)
     const pasid = Number(way.context?.fields?.['RID_PASID'] ?? 0)
-    put(directory + BigInt((pasid >> 6) * 8), tweaked(pasidDirectoryEntry, { P: 1, SMPTBLPTR: table }, way.directory))
+    put(directory + BigInt((pasid >> 6) * 8), pasidDirectoryEntry, { P: 1, SMPTBLPTR: table }, way.directory)
     entry = table + BigInt((pasid & 63) * 64)
-    put(entry, tweaked(pasidEntry, {
+    put(entry, pasidEntry, {
       P: 1, AW: levels - 2, DID: DOMAIN_ID, ...(mode === 'first-stage' ? { PGTT: 1, FSPTPTR: tables } : { PGTT: 2, SSPTPTR: tables }),
-    }, way.pasid))
+    }, way.pasid)
   }
-  const { layout, table: tableFields, leaf: leafFields } = layoutOf(plan)
+  const { layout, table: tableFields, leaf: leafFields } = LAYOUTS[mode === 'first-stage' ? mode : 'second-stage']
   plant(ground, tables, pages, {
-    levels, pageShift: 12, indexBits: 9,
-    table: (_level, ADDR, tweak) => tweaked(layout, { ...tableFields, ADDR }, tweak)[0] as bigint,
-    leaf: ({ level, target, entries }) =>
-      tweaked(layout, { ...leafFields, ...(level > 1 ? { PS: 1 } : {}), ADDR: target }, entries[level])[0] as bigint,
+    levels, pageShift: 12, indexBits: 9, layout,
+    table: (_level, ADDR) => ({ ...tableFields, ADDR }),
+    leaf: ({ level, target }) => ({ ...leafFields, ...(level > 1 ? { PS: 1 } : {}), ADDR: target }),
   })
   return { frames: ground.frames, root, tables, entry }
 }

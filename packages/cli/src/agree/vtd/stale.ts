@@ -1,15 +1,16 @@
 // Changes of VT-d tables that caches may not have noticed: one entry, and the invalidations that it wants but one.
 import { encode } from '@iommu/bits'
 import {
-  contextCacheDescriptor, contextEntry, DESCRIPTOR_TYPES, GRANULARITY, iotlbDescriptor, PASID_CACHE_GRANULARITY, pasidCacheDescriptor,
-  pasidEntry, pasidIotlbDescriptor,
-} from '@iommu/driver-intel-vtd/tables'
+  contextCacheDescriptor, DESCRIPTOR_TYPES, GRANULARITY, iotlbDescriptor, PASID_CACHE_GRANULARITY, pasidCacheDescriptor,
+  pasidIotlbDescriptor,
+} from '@iommu/driver-intel-vtd/queues'
+import { contextEntry, pasidEntry } from '@iommu/driver-intel-vtd/tables'
 import { createVtdAdversary } from '@iommu/driver-intel-vtd/model'
 import type { VtdMachine } from '@iommu/driver-intel-vtd/model'
 import type { Random } from '../random.js'
-import { differences, withPage } from '../plan.js'
+import { withPage } from '../plan.js'
 import type { Page } from '../plan.js'
-import { caseOf } from '../stale-case.js'
+import { caseOf, entryChange } from '../stale-case.js'
 import type { Change } from '../stale-case.js'
 import type { StaleCase, StaleSubject } from '../subject.js'
 import { newPage, places, shiftOf, SOURCES } from './generate.js'
@@ -34,26 +35,11 @@ const onePage = (mode: Mode, ADDR: bigint, IH: number): bigint[] => (mode === 'f
 
 const iovaOf = ({ pages: [page] }: VtdPlan): bigint => page?.iova ?? 0n
 
-const leafMoves: Change<VtdPlan> = {
-  name: 'a leaf names another page',
-  make: (random, plan) => ({
-    spare: new Map(),
-    stores: differences(build(plan).frames, build(withPage<Page, VtdPlan>(plan, 0, (page) =>
-      ({ ...page, target: places.target(random, Number(shiftOf(page.level))) }))).frames),
-  }),
-  wanted: (plan) => [['IOTLB', onePage(plan.mode, iovaOf(plan), 1)]],
-}
-
-const leafGoes: Change<VtdPlan> = {
-  name: 'a leaf goes',
-  make: (_random, plan) => ({
-    spare: new Map(),
-    stores: differences(build(plan).frames, build(withPage<Page, VtdPlan>(plan, 0, (page) => ({
-      ...page, entries: { ...page.entries, [page.level]: { fields: plan.mode === 'first-stage' ? { P: 0 } : { R: 0, W: 0 } } },
-    }))).frames),
-  }),
-  wanted: (plan) => [['IOTLB', onePage(plan.mode, iovaOf(plan), 1)]],
-}
+/** One leaf is another from now on. */
+const leafChange = (name: string, change: (plan: VtdPlan, random: Random, page: Page) => Partial<Page>): Change<VtdPlan> => entryChange(
+  name, (plan) => build(plan).frames,
+  (plan: VtdPlan, random) => withPage<Page, VtdPlan>(plan, 0, (page) => ({ ...page, ...change(plan, random, page) })),
+  (plan) => [['IOTLB', onePage(plan.mode, iovaOf(plan), 1)]])
 
 /** The entry that points to the page tables names others. */
 const rootMoves: Change<VtdPlan> = {
@@ -76,7 +62,12 @@ const rootMoves: Change<VtdPlan> = {
   ],
 }
 
-const changes: readonly Change<VtdPlan>[] = [leafMoves, leafGoes, rootMoves]
+const changes: readonly Change<VtdPlan>[] = [
+  leafChange('a leaf names another page', (_plan, random, { level }) => ({ target: places.target(random, Number(shiftOf(level))) })),
+  leafChange('a leaf goes', ({ mode }, _random, { level, entries }) =>
+    ({ entries: { ...entries, [level]: { fields: mode === 'first-stage' ? { P: 0 } : { R: 0, W: 0 } } } })),
+  rootMoves,
+]
 
 const generate = (mode: Mode) => (random: Random): StaleCase<VtdPlan> => {
   const levels = mode === 'first-stage' ? 4 : random.pick([3, 4] as const)
@@ -84,7 +75,7 @@ const generate = (mode: Mode) => (random: Random): StaleCase<VtdPlan> => {
   const plan: VtdPlan = { class: 'stale', source: random.pick(SOURCES), mode, levels, way: {}, pages: [page] }
   const address = page.iova + places.offset(random, Number(shiftOf(page.level)))
   const probe = { source: plan.source, address, access: random.pick(['read', 'write'] as const) }
-  return caseOf(random, plan, random.pick(changes), probe, ['the IOTLB of another domain is invalidated', allPages(mode, DOMAIN_ID + 1)])
+  return caseOf(random, { plan, change: random.pick(changes), probe }, ['the IOTLB of another domain is invalidated', allPages(mode, DOMAIN_ID + 1)])
 }
 
 export const staleSubject = (mode: Mode): StaleSubject<VtdPlan> => ({

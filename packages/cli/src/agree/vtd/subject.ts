@@ -1,6 +1,6 @@
 // VT-d as subjects of comparison: legacy mode, and scalable mode with either stage.
 import { createIntelVtd } from '@iommu/driver-intel-vtd'
-import { faultReasons } from '@iommu/driver-intel-vtd/tables'
+import { faultReasons } from '@iommu/driver-intel-vtd/registers'
 import { vtdFirstStage, vtdLegacy, vtdSecondStage } from '@iommu/machine-qemu'
 import type { Board } from '@iommu/machine-qemu'
 import { describePlan, smallerPlans } from '../plan.js'

@@ -1,6 +1,6 @@
 // A probed device: its translation point, what is live in it, and how it is switched.
-import { IommuError } from '@iommu/core'
 import type { Device } from '@iommu/core'
+import { forceAll, makeAll, sourcesOf } from '@iommu/core/driver'
 import type { Points, Warn } from '@iommu/core/driver'
 import { apply } from '../programming/apply.js'
 import type { Flushes } from '../programming/plan.js'
@@ -50,20 +50,15 @@ const undo = (unit: Unit, place: EntryPlace, before: PointState): void => {
 
 /** A device and its aliases say the same: all of their entries change, or none. */
 export const probe = (unit: Unit, device: Device, warn: Warn): DeviceState => {
-  const places = [device.requesterId, ...(device.aliases ?? [])].map((source): EntryPlace => ({
+  const places = sourcesOf(device).map((source): EntryPlace => ({
     address: unit.deviceEntry(source), flushes: () => unit.programming.flushDevice(source),
   }))
   let live = invalid
   const block = (): void => {
-    for (const place of places) {
-      try {
-        change(unit, place, live, invalid)
-      } catch (error) {
-        if (!(error instanceof IommuError)) throw error
-        force(unit, place, invalid)
-        warn(`${device.name} is blocked in the table, but the unit may go on using the old entry: ${error.message}`)
-      }
-    }
+    forceAll(places, (place) => change(unit, place, live, invalid), (place, { message }) => {
+      force(unit, place, invalid)
+      warn(`${device.name} is blocked in the table, but the unit may go on using the old entry: ${message}`)
+    })
     live = invalid
   }
   return {
@@ -71,14 +66,7 @@ export const probe = (unit: Unit, device: Device, warn: Warn): DeviceState => {
     unit,
     occupants: new Map(),
     set(_pasid, next) {
-      places.forEach((place, index) => {
-        try {
-          change(unit, place, live, next)
-        } catch (error) {
-          for (const touched of places.slice(0, index + 1)) undo(unit, touched, live)
-          throw error
-        }
-      })
+      makeAll(places, (place) => change(unit, place, live, next), (place) => undo(unit, place, live))
       live = next
     },
     block,

@@ -1,12 +1,2 @@
-// The blocked domain: one static object; setting it never fails.
-import type { BlockedDomain } from '@iommu/core'
-import { vacate } from '@iommu/core/driver'
-import type { Driver } from '../driver.js'
-
-/** An entry that is not valid is the block: fault 1. */
-export const createBlockedDomain = (driver: Driver): BlockedDomain => Object.freeze({
-  kind: 'blocked',
-  attachDev(device) {
-    vacate(driver.stateOf(device), 0)
-  },
-} satisfies BlockedDomain)
+// The blocked domain. An entry that is not valid is the block: fault 1.
+export { createBlockedDomain } from '@iommu/core/driver'

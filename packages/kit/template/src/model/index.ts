@@ -1,5 +1,5 @@
 // The model: hardware that reads tables and registers, and answers what happens to a DMA.
-import { createEndpoints, createEventStream, createFailures, createRegisters, explore, first, outcomeKey, PhysicalMemory } from '@iommu/hardware'
+import { createEndpoints, createEventStream, createFailures, createRegisters, explore, exploring, happening, outcomeKey, PhysicalMemory, walking } from '@iommu/hardware'
 import type { EndpointCapabilities, Step, TestMachine } from '@iommu/hardware'
 import { createCaches } from './caches.js'
 import { createFaultLog, recordFault } from './fault-log.js'
@@ -9,7 +9,7 @@ import { createQueueState, runQueue } from './queue.js'
 import { createRegisterDevice } from './registers.js'
 import type { UnitState } from './registers.js'
 import { translate } from './translate.js'
-import type { Hardware } from './translate.js'
+import type { Hardware, Sight } from './translate.js'
 
 export { defaultProfile } from './profile.js'
 export type { Profile } from './profile.js'
@@ -37,6 +37,7 @@ export const createAcmeMachine = (options: ModelOptions = {}): AcmeMachine => {
   const state: UnitState = { enabled: false, table: 0n, queue: createQueueState(), log: createFaultLog() }
   const device = createRegisterDevice(state, () => runQueue(state.queue, { memory, caches, events, failures }))
   const hardware: Hardware = { memory, state, caches, profile }
+  const happens: Sight = happening((request, { code }) => recordFault(state.log, request, code))
 
   return {
     profile,
@@ -46,15 +47,11 @@ export const createAcmeMachine = (options: ModelOptions = {}): AcmeMachine => {
     call(operation) {
       throw new RangeError(`the unit has no instruction ${operation}`)
     },
-    dma(request) {
-      const outcome = translate(hardware, request, { choose: first, cached: true, fills: true })
-      if (outcome.result === 'blocked' && outcome.fault?.recorded === true) recordFault(state.log, request, outcome.fault.code)
-      return outcome
-    },
-    outcomes: (request) => explore((choose) => translate(hardware, request, { choose, cached: true, fills: false }), outcomeKey),
+    dma: (request) => translate(hardware, request, happens),
+    outcomes: (request) => explore((choose) => translate(hardware, request, exploring(choose)), outcomeKey),
     walk(request) {
       const steps: Step[] = []
-      const outcome = translate(hardware, request, { choose: first, cached: false, fills: false, steps })
+      const outcome = translate(hardware, request, walking(steps))
       return { outcome, steps }
     },
     observe: (observer) => events.observe(observer),

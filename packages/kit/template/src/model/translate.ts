@@ -1,7 +1,8 @@
 // What happens to a DMA: the one routine, with choices where hardware may have kept a copy.
 //
 //   source ─▶ device entry ─▶ pass-through
-import type { Choose, DmaRequest, Outcome, PhysicalMemory, Step, Translated } from '@iommu/hardware'
+import { recall } from '@iommu/hardware'
+import type { DmaRequest, DmaSight, Outcome, PhysicalMemory, Translated } from '@iommu/hardware'
 import { faultCodes } from '../tables/index.js'
 import type { Caches } from './caches.js'
 import { fetchDevice, Stopped } from './copies.js'
@@ -18,19 +19,12 @@ export interface Hardware {
 }
 
 /** How much of the hardware takes part in one look. */
-export interface Sight {
-  readonly choose: Choose
-  /** Whether caches are looked into at all. */
-  readonly cached: boolean
-  /** Whether caches learn from what is read. */
-  readonly fills: boolean
-  readonly steps?: Step[] | undefined
-}
+export type Sight = DmaSight<never, Stopped>
 
 /** Reads a device entry, or takes the kept copy. Only valid entries are kept. */
 const deviceCopy = ({ memory, state, caches: { devices } }: Hardware, source: number, sight: Sight): DeviceCopy => {
-  const kept = sight.cached ? devices.get(source) : undefined
-  if (kept !== undefined && sight.choose(2) === 0) return kept.copy
+  const kept = recall(devices, source, sight)
+  if (kept !== undefined) return kept
   const read = fetchDevice(memory.walker, state.table, source, sight.steps)
   if (sight.fills) devices.keep(source, { source }, read)
   return read
@@ -58,6 +52,7 @@ export const translate = (hardware: Hardware, request: DmaRequest, sight: Sight)
     return unitAnswer(hardware, request, sight)
   } catch (error) {
     if (!(error instanceof Stopped)) throw error
+    sight.log?.(request, error)
     return { result: 'blocked', fault: { code: error.code, name: faultCodes.get(error.code) ?? 'unknown', recorded: true } }
   }
 }

@@ -1,5 +1,4 @@
-// The tables, commands and registers as layouts.
-export * from './commands.js'
-export * from './device.js'
-export * from './fault-record.js'
-export * from './registers.js'
+// All layouts, for the driver and its model.
+export * from './in-memory.js'
+export * from './in-queues.js'
+export * from './in-registers.js'

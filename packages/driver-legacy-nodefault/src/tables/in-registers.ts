@@ -1,5 +1,5 @@
-// The layouts of the seven, each by its hardware's name.
-export { paace as pamuPaace, control as pamuControl, violation as pamuViolation } from './fsl-pamu.js'
+// The registers of the seven, and s390's instructions, as layouts, each by its hardware's name (exported as ./registers).
+export { control as pamuControl, violation as pamuViolation } from './fsl-pamu.js'
 export {
   routing as msmRouting,
   systemControl as msmSystemControl,
@@ -8,17 +8,15 @@ export {
   pageInvalidation as msmPageInvalidation,
   faultStatus as msmFaultStatus,
 } from './msm.js'
-export { portBits as mtkV1PortBits, control as mtkV1Control, interrupts as mtkV1Interrupts, pageEntry as mtkV1PageEntry } from './mtk-v1.js'
+export { portBits as mtkV1PortBits, control as mtkV1Control, interrupts as mtkV1Interrupts } from './mtk-v1.js'
 export { control as omapControl, interrupts as omapInterrupts, cam as omapCam } from './omap.js'
 export { request as s390Request, answer as s390Answer, anchor as s390Anchor } from './s390.js'
-export { config as tegraGartConfig, errorRequest as tegraGartErrorRequest, pageEntry as tegraGartPageEntry } from './tegra-gart.js'
+export { config as tegraGartConfig, errorRequest as tegraGartErrorRequest } from './tegra-gart.js'
 export {
   config as tegraSmmuConfig,
   pageDirectoryBase as tegraSmmuPageDirectoryBase,
   asidRegister as tegraSmmuAsidRegister,
   tlbFlush as tegraSmmuTlbFlush,
   ptcFlush as tegraSmmuPtcFlush,
-  directoryEntry as tegraSmmuDirectoryEntry,
-  pageEntry as tegraSmmuPageEntry,
   errorStatus as tegraSmmuErrorStatus,
 } from './tegra-smmu.js'

@@ -1,0 +1,4 @@
+// VT-d's tables in memory as layouts (exported as ./tables). Page-table entries are in @iommu/page-table.
+export * from './context.js'
+export * from './pasid.js'
+export * from './root.js'

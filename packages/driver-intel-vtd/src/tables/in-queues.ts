@@ -1,0 +1,2 @@
+// Descriptors: what lies in the invalidation queue (exported as ./queues).
+export * from './descriptors.js'

@@ -1,0 +1,2 @@
+// The tables in memory as layouts (exported as ./tables).
+export * from './device.js'

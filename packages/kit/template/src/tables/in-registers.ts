@@ -1,0 +1,3 @@
+// Registers as layouts, the fault record among them (exported as ./registers).
+export * from './fault-record.js'
+export * from './registers.js'
