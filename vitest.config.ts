@@ -23,7 +23,7 @@ export default defineConfig({
     // Every core: by default one is left idle, and machines that check this have two.
     maxWorkers: '100%',
     sequence: { sequencer: LongestFirst },
-    // As the command asks of V8 (packages/cli/src/threads.ts): functions are optimized when they have run for a while.
-    execArgv: ['--interrupt-budget=1000000'],
+    // As the command asks of V8, where it has the flag (packages/cli/src/threads.ts): functions are optimized when they have run for a while.
+    execArgv: Number.parseInt(process.versions.v8, 10) <= 11 ? ['--interrupt-budget=1000000'] : [],
   },
 })

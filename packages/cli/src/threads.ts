@@ -13,6 +13,11 @@ import type { Outcome, Task } from './conform-tasks.js'
  */
 const OPTIMIZE_AFTER = 1_000_000
 
+/** V8 has this flag up to version 11 (Node 20); later ones would say on stderr that they do not know it. */
+const waitToOptimize = (): void => {
+  if (Number.parseInt(process.versions.v8, 10) <= 11) setFlagsFromString(`--interrupt-budget=${OPTIMIZE_AFTER}`)
+}
+
 type Reply = { readonly outcome: Outcome } | { readonly error: string }
 
 /** The built worker beside the built command; from sources there is none, and everything runs here. */
@@ -58,7 +63,7 @@ const onThreads = (file: string, tasks: readonly Task[], threads: number, finish
 
 /** Runs all tasks; `finished` is told how many are done. */
 export const runTasks = async (tasks: readonly Task[], finished: (count: number) => void): Promise<Outcome[]> => {
-  setFlagsFromString(`--interrupt-budget=${OPTIMIZE_AFTER}`)
+  waitToOptimize()
   const file = workerFile()
   const threads = Math.min(availableParallelism(), tasks.length)
   if (file !== undefined && threads > 1) return onThreads(file, tasks, threads, finished)

@@ -1,5 +1,6 @@
 // What the backends cover: every capability of the hardware with it and without it, and every statement with a mutant of its own.
-import { allStatements, manifestOf, opsMutants } from '@iommu/conformance'
+import { readFileSync } from 'node:fs'
+import { allStatements, manifestOf, mutantTrials, opsMutants } from '@iommu/conformance'
 import type { Backend, DriverVariant, Statement } from '@iommu/conformance'
 import { coreVariants } from '@iommu/core/variants'
 import { backends as amd } from '@iommu/driver-amd-vi/backends'
@@ -51,4 +52,10 @@ describe.each(drivers)('%s', (name, backends, variants) => {
     expect(asked.filter(({ id }) => !first.has(id)).map(({ id }) => id)).toEqual([])
     expect(asked.length).toBeGreaterThan(80)
   })
+})
+
+test('the README counts the mutants', () => {
+  const trials = drivers.flatMap(([, backends, variants]) => mutantTrials(backends, variants, coreVariants).map(({ id }) => id))
+  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
+  expect(readme).toContain(`${new Set(trials).size} mutants, tried ${trials.length} times on five drivers`)
 })
