@@ -10,18 +10,20 @@ import { fetchNode, NODE_LINES, nodesHere } from './nodes-here.js'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { positionals } = parseArgs({ allowPositionals: true })
 
-/** Runs a script of ours by a Node; the answer is whether it went well. */
-const runs = (node, version, args) => {
+/** Runs a script of ours by a Node; the answer is whether it went well. `silent`: it may say nothing on stderr, where V8 complains of flags. */
+const runs = (node, version, args, silent) => {
   process.stdout.write(`Node ${version}: ${args.join(' ').replaceAll(`${root}`, '')}\n`)
-  const { status } = spawnSync(node, args, { cwd: root, stdio: 'inherit', env: { ...process.env, NODE_OPTIONS: '' } })
-  return status === 0
+  const stdio = ['inherit', 'inherit', silent ? 'pipe' : 'inherit']
+  const { status, stderr } = spawnSync(node, args, { cwd: root, stdio, encoding: 'utf8', env: { ...process.env, NODE_OPTIONS: '' } })
+  process.stderr.write(stderr ?? '')
+  return status === 0 && (stderr ?? '') === ''
 }
 
 for (const line of NODE_LINES) fetchNode(line)
 const failed = [...nodesHere()].flatMap(([version, node]) => [
   ['command', [join(root, 'packages/cli/dist/iommu.js'), 'conform', 'driver-riscv']],
   ['tests', [join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...positionals]],
-].filter(([, args]) => !runs(node, version, args)).map(([what]) => `${what} on Node ${version}`))
+].filter(([what, args]) => !runs(node, version, args, what === 'command')).map(([what]) => `${what} on Node ${version}`))
 if (nodesHere().size !== NODE_LINES.length) failed.push(`Nodes ${NODE_LINES.join(', ')} were wanted, and ${[...nodesHere().keys()].join(', ') || 'none'} found`)
 for (const each of failed) process.stderr.write(`failed: ${each}\n`)
 process.exitCode = failed.length === 0 ? 0 : 1
