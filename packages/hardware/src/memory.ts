@@ -39,10 +39,10 @@ export interface Memory {
   fillPairs(frame: number, index: number, count: number, low: number, high: number, step: number): void
   /** Stores zero to `count` words. */
   clearPairs(frame: number, index: number, count: number): void
-  /** Whether all `count` words have none of the bits of the mask set. */
-  areClear(frame: number, index: number, count: number, maskLow: number, maskHigh: number): boolean
-  /** How many words from `index` on have a bit of the mask set each, up to the first that has none; `count` at most. */
-  countSet(frame: number, index: number, count: number, maskLow: number, maskHigh: number): number
+  /** Whether the lower halves of all `count` words have none of the bits of the mask set. */
+  areClear(frame: number, index: number, count: number, mask: number): boolean
+  /** How many words from `index` on have a bit of the mask set in their lower halves, up to the first that has none; `count` at most. */
+  countSet(frame: number, index: number, count: number, mask: number): number
 
   /** All stores, as `loadPair` sees them; absent where memory is not one array. */
   readonly flat?: FlatWords | undefined

@@ -228,39 +228,35 @@ export class PhysicalMemory implements Memory {
     else for (let at = from; at < end; at++) words[at] = 0
   }
 
-  areClear(frame: number, index: number, count: number, maskLow: number, maskHigh: number): boolean {
+  areClear(frame: number, index: number, count: number, bits: number): boolean {
     const words = this.words.reading(frame)
     const from = this.words.position(frame, index)
     const end = (from + count * 2) | 0
-    const mask = maskLow | 0
+    const mask = bits | 0
     let at = from | 0
-    if (maskHigh === 0) {
-      // As in `fillPairs`.
-      for (const last = (end - 14) | 0; at < last; at = (at + 16) | 0) {
-        const these = (words[at] as number) | (words[(at + 2) | 0] as number)
-          | (words[(at + 4) | 0] as number) | (words[(at + 6) | 0] as number)
-        const next = (words[(at + 8) | 0] as number) | (words[(at + 10) | 0] as number)
-          | (words[(at + 12) | 0] as number) | (words[(at + 14) | 0] as number)
-        if (((these | next) & mask) !== 0) return false
-      }
-      while (at < end && ((words[at] as number) & mask) === 0) at += 2
-    } else while (at < end && (((words[at] as number) & mask) | ((words[at + 1] as number) & maskHigh)) === 0) at += 2
+    // As in `fillPairs`.
+    for (const last = (end - 14) | 0; at < last; at = (at + 16) | 0) {
+      const these = (words[at] as number) | (words[(at + 2) | 0] as number)
+        | (words[(at + 4) | 0] as number) | (words[(at + 6) | 0] as number)
+      const next = (words[(at + 8) | 0] as number) | (words[(at + 10) | 0] as number)
+        | (words[(at + 12) | 0] as number) | (words[(at + 14) | 0] as number)
+      if (((these | next) & mask) !== 0) return false
+    }
+    while (at < end && ((words[at] as number) & mask) === 0) at += 2
     return at >= end
   }
 
-  countSet(frame: number, index: number, count: number, maskLow: number, maskHigh: number): number {
+  countSet(frame: number, index: number, count: number, bits: number): number {
     const words = this.words.reading(frame)
     const from = this.words.position(frame, index)
     const end = (from + count * 2) | 0
-    const mask = maskLow | 0
+    const mask = bits | 0
     let at = from | 0
-    if (maskHigh === 0) {
-      for (const last = (end - 6) | 0; at < last; at = (at + 8) | 0) {
-        if (((words[at] as number) & mask) === 0 || ((words[(at + 2) | 0] as number) & mask) === 0
-          || ((words[(at + 4) | 0] as number) & mask) === 0 || ((words[(at + 6) | 0] as number) & mask) === 0) break
-      }
-      while (at < end && ((words[at] as number) & mask) !== 0) at += 2
-    } else while (at < end && (((words[at] as number) & mask) | ((words[at + 1] as number) & maskHigh)) !== 0) at += 2
+    for (const last = (end - 6) | 0; at < last; at = (at + 8) | 0) {
+      if (((words[at] as number) & mask) === 0 || ((words[(at + 2) | 0] as number) & mask) === 0
+        || ((words[(at + 4) | 0] as number) & mask) === 0 || ((words[(at + 6) | 0] as number) & mask) === 0) break
+    }
+    while (at < end && ((words[at] as number) & mask) !== 0) at += 2
     return (at - from) >> 1
   }
 

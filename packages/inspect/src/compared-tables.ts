@@ -84,14 +84,12 @@ interface RecordedTable {
 /** More than any domain needs; only pages that are written take memory. */
 const ROOM = 1n << 36n
 
-const isPresent = ({ presentLow, presentHigh }: Format, low: number, high: number): boolean =>
-  ((low & presentLow) | (high & presentHigh)) !== 0
 const has = (low: number, high: number, maskLow: number, maskHigh: number): boolean =>
   (low & maskLow) === maskLow && (high & maskHigh) === maskHigh
 
 /** log2 of a leaf's size; undefined where the entry is none. */
 const leafShift = (format: Format, level: number, low: number, high: number): number | undefined =>
-  (isPresent(format, low, high) ? pageShiftOf(format, level, low, high) : 0) || undefined
+  ((low & format.present) !== 0 ? pageShiftOf(format, level, low, high) : 0) || undefined
 
 /** Where an entry holds an address. */
 const pointerBits = ({ addressLow, addressHigh, foldLow }: Format): bigint => addresses.join(addressLow | foldLow, addressHigh)
@@ -116,7 +114,7 @@ const readTable = (
       const { low, high } = view
       if ((low | high) === 0) continue
       const word = addresses.join(low, high)
-      if (!isPresent(format, low, high) || !isTable(format, level, low)) {
+      if ((low & format.present) === 0 || !isTable(format, level, low)) {
         slots.set(index, { word, low, high, is: leafShift(format, level, low, high) === undefined ? 'stray' : 'leaf' })
         continue
       }
@@ -186,7 +184,7 @@ const compare = (
     if (slot === undefined && (low | high) === 0) continue
     const word = addresses.join(low, high)
     const recorded = slot?.word ?? 0n
-    const both = isPresent(format, low, high) && isTable(format, level, low) && slot?.is === 'table'
+    const both = (low & format.present) !== 0 && isTable(format, level, low) && slot?.is === 'table'
     const about = {
       address: frameAddress(at) + BigInt(index * 8), iova: start + (BigInt(index) << BigInt(format.shift[level] as number)),
       level, recorded,

@@ -133,18 +133,18 @@ export class RamFile implements Memory {
     for (let each = index; each < index + count; each++) this.storePair(frame, each, 0, 0)
   }
 
-  areClear(frame: number, index: number, count: number, maskLow: number, maskHigh: number): boolean {
+  areClear(frame: number, index: number, count: number, mask: number): boolean {
     for (let each = index; each < index + count; each++) {
       this.loadPair(frame, each)
-      if (((this.low & maskLow) | (this.high & maskHigh)) !== 0) return false
+      if ((this.low & mask) !== 0) return false
     }
     return true
   }
 
-  countSet(frame: number, index: number, count: number, maskLow: number, maskHigh: number): number {
+  countSet(frame: number, index: number, count: number, mask: number): number {
     for (let each = 0; each < count; each++) {
       this.loadPair(frame, index + each)
-      if (((this.low & maskLow) | (this.high & maskHigh)) === 0) return each
+      if ((this.low & mask) === 0) return each
     }
     return count
   }

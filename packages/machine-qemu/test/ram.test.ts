@@ -39,8 +39,8 @@ const story = (memory: Memory): unknown[] => {
   memory.loadPair(frame, 5)
   const seen = [
     frame, pair, memory.low, memory.high, memory.load64(0x1000n), memory.load32(0x1000n), memory.load32(0x1004n),
-    memory.load64(0x2010n), memory.load64(0x2018n), memory.areClear(frame, 6, 3, -1, -1), memory.areClear(frame, 6, 4, -1, -1),
-    memory.countSet(frame, 9, 20, -1, 0), memory.pages.live,
+    memory.load64(0x2010n), memory.load64(0x2018n), memory.areClear(frame, 6, 3, -1), memory.areClear(frame, 6, 4, -1),
+    memory.countSet(frame, 9, 20, -1), memory.pages.live,
   ]
   memory.pages.free(pair, 2)
   return [...seen, memory.pages.live, memory.pages.allocate()]

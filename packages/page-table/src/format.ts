@@ -48,9 +48,8 @@ export interface Format {
   /** Physical address width; no entry may hold an address bit from here on. */
   readonly addressBits: number
 
-  /** An entry with none of these bits is absent. */
-  readonly presentLow: number
-  readonly presentHigh: number
+  /** An entry is absent where its lower half has none of these bits. */
+  readonly present: number
   /** Where an entry holds an address, shifted right by `addressShift`. In a leaf without the bits below the page size. */
   readonly addressLow: number
   readonly addressHigh: number
@@ -274,6 +273,7 @@ const check = (parts: FormatParts): void => {
       throw new RangeError(`${name}: no level has leaves of 2^${shift} bytes`)
     }
   }
+  if (pairOf(parts.present).high !== 0) throw new RangeError(`${name}: the bits that make an entry present lie above bit 31`)
   const most = 52 + addressShift * 2
   if (!Number.isInteger(addressBits) || addressBits < 32 || addressBits > most) {
     throw new RangeError(`${name}: physical addresses of ${addressBits} bits; 32 to ${most} are possible`)
@@ -346,7 +346,7 @@ export const deriveFormat = (parts: FormatParts): Format => {
     apertureBits: signExtended ? inputBits - 1 : inputBits,
     signExtended: signExtended ? 1 : 0,
     addressBits: parts.addressBits,
-    presentLow: present.low, presentHigh: present.high,
+    present: present.low,
     addressLow: address.low, addressHigh: address.high, addressShift,
     foldLow: pairOf(fold).low,
     writtenBackLow: writtenBack.low, writtenBackHigh: writtenBack.high,

@@ -84,7 +84,7 @@ export function* leaves(
       }
       view.loadPair(frame, index)
       const { low, high } = view
-      if (((low & format.presentLow) | (high & format.presentHigh)) === 0) continue
+      if ((low & format.present) === 0) continue
       const words = [addresses.join(low, high)] as const
       const broken = (status: keyof typeof reasons): void =>
         onBroken({ why: reasons[status], iova, level, address: addresses.frameAddress(frame) + BigInt(index * 8), words })

@@ -122,18 +122,18 @@ class RadixPageTable implements PageTable {
   readonly aperture: { readonly start: bigint; readonly end: bigint }
   readonly replaced = createGather()
   snoop = false
-  private pages: readonly Page[]
+  /** The sizes that there are; none once the tables have been freed. */
+  private pages: readonly Page[] = []
   private lastPage = noPage
   private readonly radix: Radix
   /** First frames beyond what can be mapped. */
   private readonly endFrame: number
   private readonly physicalEnd: number
-  private readonly physicalBeyond: number
   private readonly growth: Growth | undefined
   /** Levels that hardware knows of, and the first frame beyond what they translate. */
   private announced = 0
   private reach = 0
-  /** Address bits that no page within reach has, and physical ones that none has at all. */
+  /** Address bits that nothing within reach has. */
   private beyondLow = 0
   private beyondHigh = 0
   private everMapped = false
@@ -153,13 +153,11 @@ class RadixPageTable implements PageTable {
     }))
     if (this.radix.rootFrame < 0) throw new IommuError('ENOMEM', `no memory for the root of ${format.name} tables`)
     this.snoop = snoop
-    this.pages = pagesOf(format, snoop)
-    this.pageSizes = this.pages.reduce((all, { bytes }) => all | bytes, 0n)
+    this.pageSizes = shiftsOf(format).reduce((all, shift) => all | (sizes[shift] as bigint), 0n)
     this.aperture = Object.freeze({ start: 0n, end: (1n << BigInt(format.apertureBits)) - 1n })
     this.endFrame = 2 ** (format.apertureBits - FRAME_SHIFT)
-    this.announce()
-    this.physicalBeyond = ~offsetHigh(format.addressBits)
     this.physicalEnd = 2 ** (format.addressBits - FRAME_SHIFT)
+    this.announce()
   }
 
   get root(): bigint { return addresses.frameAddress(this.radix.rootFrame) }
@@ -168,49 +166,32 @@ class RadixPageTable implements PageTable {
   get tableCount(): number { return this.radix.tableCount }
 
   mapPages(iova: bigint, physical: bigint, pageSize: bigint, count: number, access: Access): MapResult {
-    this.checkAlive()
-    const { format } = this
     const page = this.pageOf(pageSize)
-    const kind = kindOf(access)
-    const leaf = page.leaves[kind]
-    const iovaLow = addresses.lowOf(iova)
-    const iovaHigh = addresses.highOf(iova)
-    const physicalLow = addresses.lowOf(physical)
-    const physicalHigh = addresses.highOf(physical)
-    if (count === 1 && leaf !== undefined && page.level <= this.announced
-      && (((iovaLow | physicalLow) & page.offsetLow) | ((iovaHigh | physicalHigh) & page.offsetHigh)
-      | (iovaLow & this.beyondLow) | (iovaHigh & this.beyondHigh) | (physicalHigh & this.physicalBeyond)) === 0
+    const leaf = page.leaves[kindOf(access)]
+    const low = addresses.lowOf(iova)
+    const high = addresses.highOf(iova)
+    const toLow = addresses.lowOf(physical)
+    const toHigh = addresses.highOf(physical)
+    if (count === 1 && leaf !== undefined
+      && ((low & page.oddLow) | (high & page.oddHigh) | (toLow & page.offsetLow) | (toHigh & page.oddTo)) === 0
       && BigInt.asUintN(64, iova) === iova && BigInt.asUintN(64, physical) === physical
-      && this.radix.mapOne(iovaLow, iovaHigh, page.level,
-        holdLow(format, physicalLow, physicalHigh) | leaf.low, holdHigh(format, physicalHigh) | leaf.high)) {
+      && this.radix.mapOne(low, high, page.level, holdLow(this.format, toLow, toHigh) | leaf.low, holdHigh(this.format, toHigh) | leaf.high)) {
       this.everMapped = true
       return page.mapped
     }
-    return this.mapAll(iova, physical, pageSize, page, count, access, kind)
+    return this.mapAll(iova, physical, pageSize, count, access)
   }
 
   unmapPages(iova: bigint, pageSize: bigint, count: number, gather: Gather): bigint {
-    this.checkAlive()
-    const { radix } = this
     const page = this.pageOf(pageSize)
     const low = addresses.lowOf(iova)
     const high = addresses.highOf(iova)
-    if (count === 1 && page.shift === this.format.granuleShift && ((low & (page.offsetLow | this.beyondLow)) | (high & this.beyondHigh)) === 0
-      && BigInt.asUintN(64, iova) === iova && radix.unmapOne(low, high)) {
+    if (count === 1 && page.shift === this.format.granuleShift && ((low & page.oddLow) | (high & page.oddHigh)) === 0
+      && BigInt.asUintN(64, iova) === iova && this.radix.unmapOne(low, high)) {
       gatherAdd(gather, iova, pageSize, pageSize)
       return pageSize
     }
-    const first = frameAt(low, high)
-    const frames = count * page.frames
-    const good = frames > 0 && Number.isSafeInteger(count) && ((low & page.offsetLow) | (high & page.offsetHigh)) === 0
-      && first + frames <= this.endFrame && BigInt.asUintN(64, iova) === iova
-    if (!good) return 0n
-    // Beyond the levels at hand there is a hole.
-    const removed = radix.unmap(low, high, Math.min(frames, radix.endFrame - first), gather.freed)
-    if (removed === 0) return 0n
-    const bytes = removed === frames && count === 1 ? pageSize : addresses.frameAddress(removed)
-    gatherAdd(gather, iova, bytes, sizes[radix.smallestShift] as bigint)
-    return bytes
+    return this.unmapAll(iova, pageSize, page, count, gather)
   }
 
   iovaToPhys(iova: bigint): bigint | undefined {
@@ -224,8 +205,7 @@ class RadixPageTable implements PageTable {
   enforceSnoop(): boolean {
     if (!this.snoop && (!hasSnoop(this.format) || this.everMapped)) return false
     this.snoop = true
-    this.pages = pagesOf(this.format, true)
-    this.lastPage = noPage
+    this.announce()
     return true
   }
 
@@ -237,6 +217,8 @@ class RadixPageTable implements PageTable {
   free(): void {
     if (this.freed) return
     this.freed = true
+    this.pages = []
+    this.lastPage = noPage
     this.release(this.replaced.freed)
     this.radix.free()
   }
@@ -270,11 +252,16 @@ class RadixPageTable implements PageTable {
     this.reach = endFrame
     this.beyondLow = ~offsetLow(bits)
     this.beyondHigh = ~offsetHigh(bits)
+    this.pages = shiftsOf(format).map((shift) => pageOfShift(format, shift, this.snoop, levels, bits))
+    this.lastPage = noPage
   }
 
   /** Any map. */
-  private mapAll(iova: bigint, physical: bigint, pageSize: bigint, page: Page, count: number, access: Access, kind: number): MapResult {
+  private mapAll(iova: bigint, physical: bigint, pageSize: bigint, count: number, access: Access): MapResult {
+    this.checkAlive()
     const { format, radix, replaced } = this
+    const page = this.pageOf(pageSize)
+    const kind = kindOf(access)
     const iovaLow = addresses.lowOf(iova)
     const iovaHigh = addresses.highOf(iova)
     const physicalLow = addresses.lowOf(physical)
@@ -309,6 +296,25 @@ class RadixPageTable implements PageTable {
     return { mapped, error: new IommuError(code, sentence, { iova: iova + mapped, physical: physical + mapped, pageSize }) }
   }
 
+  /** Any unmap. */
+  private unmapAll(iova: bigint, pageSize: bigint, page: Page, count: number, gather: Gather): bigint {
+    this.checkAlive()
+    const { radix } = this
+    const low = addresses.lowOf(iova)
+    const high = addresses.highOf(iova)
+    const first = frameAt(low, high)
+    const frames = count * page.frames
+    const good = frames > 0 && Number.isSafeInteger(count) && ((low & page.offsetLow) | (high & page.offsetHigh)) === 0
+      && first + frames <= this.endFrame && BigInt.asUintN(64, iova) === iova
+    if (!good) return 0n
+    // Beyond the levels at hand there is a hole.
+    const removed = radix.unmap(low, high, Math.min(frames, radix.endFrame - first), gather.freed)
+    if (removed === 0) return 0n
+    const bytes = removed === frames && count === 1 ? pageSize : addresses.frameAddress(removed)
+    gatherAdd(gather, iova, bytes, sizes[radix.smallestShift] as bigint)
+    return bytes
+  }
+
   /** What is known of a page size: most often that of the call before. That of no page where there is none of it. */
   private pageOf(pageSize: bigint): Page {
     return pageSize === this.lastPage.bytes ? this.lastPage : this.otherPage(pageSize)
@@ -329,15 +335,19 @@ interface Page {
   readonly level: number
   readonly offsetLow: number
   readonly offsetHigh: number
-  /** Attributes of a leaf that takes one entry, by `kindOf`. Empty where it takes more. */
+  /** Bits that no address of such a page has: of device addresses within reach, and of the upper half of physical ones. */
+  readonly oddLow: number
+  readonly oddHigh: number
+  readonly oddTo: number
+  /** Attributes of a leaf that takes one entry, by `kindOf`. Empty where it takes more, or where hardware does not know of its level. */
   readonly leaves: readonly (Pair | undefined)[]
   /** What a map of one answers, the same each time: making one anew takes 5 ns. */
   readonly mapped: MapResult
 }
 
 /** What is asked of a mapping, as `Format.accessLow` has it. Literals, and `=== true`: V8 would look up the one and convert the other. */
-const kindOf = ({ read, write, noExecute }: Access): number =>
-  (read === true ? 1 : 0) | (write === true ? 2 : 0) | (noExecute === true ? 4 : 0)
+const kindOf = (access: Access): number =>
+  (access.read === true ? 1 : 0) | (access.write === true ? 2 : 0) | (access.noExecute === true ? 4 : 0)
 
 /** Attributes of a leaf. */
 const leafOf = (format: Format, shift: number, kind: number, snoop: boolean): Pair => ({
@@ -345,13 +355,16 @@ const leafOf = (format: Format, shift: number, kind: number, snoop: boolean): Pa
   high: (format.accessHigh[kind] as number) | (format.sizeHigh[shift] as number) | (snoop ? format.snoopHigh : 0),
 })
 
-const pageOfShift = (format: Format, shift: number, snoop: boolean): Page => {
+/** `levels` and `bits`: of tables and of device addresses, as far as hardware knows of them. */
+const pageOfShift = (format: Format, shift: number, snoop: boolean, levels: number, bits: number): Page => {
   const level = format.leafLevel[shift] as number
-  const single = shift === format.shift[level]
+  const single = level <= levels && shift === format.shift[level]
   return {
     bytes: sizes[shift] as bigint, shift, level,
     frames: framesByShift[shift] as number,
     offsetLow: offsetLow(shift), offsetHigh: offsetHigh(shift),
+    oddLow: offsetLow(shift) | ~offsetLow(bits), oddHigh: offsetHigh(shift) | ~offsetHigh(bits),
+    oddTo: offsetHigh(shift) | ~offsetHigh(format.addressBits),
     leaves: Array.from({ length: single ? 8 : 0 }, (_, kind) =>
       ((kind & (ACCESS_READ | ACCESS_WRITE)) === 0 ? undefined : leafOf(format, shift, kind, snoop))),
     mapped: Object.freeze({ mapped: sizes[shift] as bigint }),
@@ -359,10 +372,12 @@ const pageOfShift = (format: Format, shift: number, snoop: boolean): Page => {
 }
 
 /** In place of a size that there is none of. */
-const noPage: Page = { bytes: 0n, shift: 0, level: 0, frames: 0, offsetLow: 0, offsetHigh: 0, leaves: [], mapped: { mapped: 0n } }
+const noPage: Page = {
+  bytes: 0n, shift: 0, level: 0, frames: 0, offsetLow: 0, offsetHigh: 0, oddLow: 0, oddHigh: 0, oddTo: 0, leaves: [], mapped: { mapped: 0n },
+}
 
-const pagesOf = (format: Format, snoop: boolean): readonly Page[] =>
-  sizes.map((_, shift) => shift).filter((shift) => (format.leafLevel[shift] as number) > 0).map((shift) => pageOfShift(format, shift, snoop))
+/** log2 of each page size of a format. */
+const shiftsOf = ({ leafLevel }: Format): readonly number[] => Array.from(sizes.keys()).filter((shift) => (leafLevel[shift] as number) > 0)
 
 /** Pages by log2 of their bytes. */
 const sizes: readonly bigint[] = Array.from({ length: 64 }, (_, shift) => 1n << BigInt(shift))

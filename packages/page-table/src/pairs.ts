@@ -40,11 +40,11 @@ export const heldHigh = ({ addressLow, addressHigh, addressShift, foldLow }: Hol
   ((high & addressHigh) << addressShift) | ((low & addressLow) >>> 1 >>> (31 - addressShift)) | ((low & foldLow) << 4)
 
 /** Lower half of an entry that holds the address, without attributes. */
-export const holdLow = ({ addressShift, foldLow }: Holding, low: number, high: number): number =>
-  (low >>> addressShift) | (high << 1 << (31 - addressShift)) | (high >>> 4 & foldLow)
+export const holdLow = (format: Holding, low: number, high: number): number =>
+  (low >>> format.addressShift) | (high << 1 << (31 - format.addressShift)) | (high >>> 4 & format.foldLow)
 
 /** Its upper half. */
-export const holdHigh = ({ addressShift, addressHigh }: Holding, high: number): number => (high >>> addressShift) & addressHigh
+export const holdHigh = (format: Holding, high: number): number => (high >>> format.addressShift) & format.addressHigh
 
 /** A view as far as a walk needs it. */
 interface Loads {

@@ -50,6 +50,8 @@ export class Radix {
   private readonly memory: Memory
   private readonly flat: FlatWords | undefined
   private readonly coherent: boolean
+  /** The same memory, where stores need not be written back. */
+  private readonly direct: Memory | undefined
   private readonly flush: Flush | undefined
   /** The root as a word of memory, and the bits of its indexes in words. */
   private root = 0
@@ -88,6 +90,7 @@ export class Radix {
     this.memory = memory
     this.flat = memory.flat
     this.coherent = coherent
+    this.direct = coherent ? memory : undefined
     this.flush = flush
     this.levels = levels
     this.entryMask = (1 << bitsPerLevel) - 1
@@ -138,15 +141,14 @@ export class Radix {
    * what to do. That is most of all maps, and takes a third of the time this way.
    */
   mapOne(low: number, high: number, level: number, leafLow: number, leafHigh: number): boolean {
-    const words = this.memory.unobserved
+    const words = this.direct?.unobserved
     if (words === undefined) return this.mapOneThrough(low, high, level, leafLow, leafHigh)
     const { format } = this
     const at = this.placeOf(words, low, high, level)
-    if (at < 0 || (((words[at] as number) & format.presentLow) | ((words[at | 1] as number) & format.presentHigh)) !== 0) return false
+    if (at < 0 || ((words[at] as number) & format.present) !== 0) return false
     // Integers that V8 knows as such.
     words[at] = leafLow | 0
     words[at | 1] = leafHigh | 0
-    if (this.coherent === false) this.writeBackEntries(at >>> 10, (at & 1023) >>> 1, 1)
     return true
   }
 
@@ -155,7 +157,7 @@ export class Radix {
     const { format, memory } = this
     if (this.descend(low, high, level) !== level) return false
     const { frame, index } = this
-    if (!memory.areClear(frame, index, 1, format.presentLow, format.presentHigh)) return false
+    if (!memory.areClear(frame, index, 1, format.present)) return false
     memory.storePair(frame, index, leafLow, leafHigh)
     if (!this.coherent) this.writeBackEntries(frame, index, 1)
     return true
@@ -163,17 +165,15 @@ export class Radix {
 
   /** Removes one leaf of the smallest size, if there is one, in memory that is one array; else false, and `unmap` knows what to do. */
   unmapOne(low: number, high: number): boolean {
-    const words = this.memory.unobserved
+    const words = this.direct?.unobserved
     if (words === undefined) return false
     const { format } = this
     const at = this.placeOf(words, low, high, 1)
     if (at < 0) return false
     const entryLow = words[at] as number
-    if (((entryLow & format.presentLow) | ((words[at | 1] as number) & format.presentHigh)) === 0) return false
-    if ((entryLow & format.nextLevelLow) !== 0) return false
+    if ((entryLow & format.present) === 0 || (entryLow & format.nextLevelLow) !== 0) return false
     words[at] = 0
     words[at | 1] = 0
-    if (this.coherent === false) this.writeBackEntries(at >>> 10, (at & 1023) >>> 1, 1)
     return true
   }
 
@@ -188,7 +188,7 @@ export class Radix {
     attributesLow: number, attributesHigh: number, replaced: bigint[],
   ): number {
     const { format, memory, coherent } = this
-    const { presentLow, presentHigh, addressShift, foldLow } = format
+    const { present, addressShift, foldLow } = format
     const level = format.leafLevel[pageShift] as number
     // An integer where the fill uses it: a step that may be a double halves the speed of the fill.
     const pageBytes = pageShift > FILL_SHIFT ? 2 ** pageShift : 1 << pageShift
@@ -207,7 +207,7 @@ export class Radix {
       const at = this.descend(low, high, level)
       const isNew = at > level
       if (isNew) {
-        if (((this.entryLow & presentLow) | (this.entryHigh & presentHigh)) !== 0) return IN_USE
+        if ((this.entryLow & present) !== 0) return IN_USE
         if (!this.make(at, level, low, high)) return NO_MEMORY
       }
       const { frame, index, mask } = this
@@ -216,7 +216,7 @@ export class Radix {
       const leafLow = holdLow(format, physicalLow, physicalHigh) | attributesLow
       const leafHigh = holdHigh(format, physicalHigh) | attributesHigh
       let placed = run
-      if (isNew || memory.areClear(frame, index, run << group, presentLow, presentHigh)) {
+      if (isNew || memory.areClear(frame, index, run << group, present)) {
         if (group !== 0) this.fillGroups(frame, index, run, group, leafLow, leafHigh, pageBytes)
         else if (run === 1) memory.storePair(frame, index, leafLow, leafHigh)
         else memory.fillPairs(frame, index, run, leafLow, leafHigh, step)
@@ -243,7 +243,7 @@ export class Radix {
    */
   unmap(iovaLow: number, iovaHigh: number, frames: number, freed: bigint[]): number {
     const { format, memory } = this
-    const { presentLow, presentHigh, granuleShift, nextLevelLow } = format
+    const { present, granuleShift, nextLevelLow } = format
     const granuleFrames = framesByShift[granuleShift] as number
     let low = iovaLow
     let high = iovaHigh
@@ -254,14 +254,14 @@ export class Radix {
       const at = this.descend(low, high, 1)
       const { frame, index, mask } = this
       if (at === 1) this.loadEntry()
-      if (((this.entryLow & presentLow) | (this.entryHigh & presentHigh)) === 0) return removed
+      if ((this.entryLow & present) === 0) return removed
       let run = 0
       if (at === 1) {
         const room = Math.min(mask + 1 - index, Math.ceil(left / granuleFrames))
         // The first of the run has been seen.
-        run = room === 1 ? 1 : memory.countSet(frame, index, room, presentLow, presentHigh)
+        run = room === 1 ? 1 : memory.countSet(frame, index, room, present)
       }
-      if (at === 1 && (nextLevelLow === 0 || memory.areClear(frame, index, run, nextLevelLow, 0))) {
+      if (at === 1 && (nextLevelLow === 0 || memory.areClear(frame, index, run, nextLevelLow))) {
         this.runFrames = run * granuleFrames
         this.smallestShift = granuleShift
       } else {
@@ -291,7 +291,7 @@ export class Radix {
       this.loadEntry()
     }
     const { entryLow, entryHigh } = this
-    if (((entryLow & format.presentLow) | (entryHigh & format.presentHigh)) === 0) return false
+    if ((entryLow & format.present) === 0) return false
     const shift = pageShiftOf(format, at, entryLow, entryHigh)
     const offsetLow = format.offsetLow[shift] as number
     const offsetHigh = format.offsetHigh[shift] as number
@@ -383,7 +383,7 @@ export class Radix {
     for (let at = index; at < index + count; at++) {
       memory.loadPair(frame, at)
       const { low, high } = memory
-      if (((low & format.presentLow) | (high & format.presentHigh)) === 0) continue
+      if ((low & format.present) === 0) continue
       if (!isTable(format, level, low)) return undefined
       const table = tableAt(heldLow(format, low), heldHigh(format, low, high))
       if (!visitTables(format, memory, table, level - 1, (deeper) => found.push(deeper), false)) return undefined
@@ -406,7 +406,7 @@ export class Radix {
       memory.loadPair(frame, index + entries)
       const entryLow = memory.low
       const entryHigh = memory.high
-      if (((entryLow & format.presentLow) | (entryHigh & format.presentHigh)) === 0 || isTable(format, at, entryLow)) break
+      if ((entryLow & format.present) === 0 || isTable(format, at, entryLow)) break
       const shift = pageShiftOf(format, at, entryLow, entryHigh)
       const group = 1 << (shift - entryShift)
       if (((index + entries) & (group - 1)) !== 0) break
@@ -467,10 +467,9 @@ export class Radix {
 
   /** The same in memory that is one array, through usual tables alone: where in the array the entry of the level lies; else negative. */
   private placeOf(flat: FlatWords, low: number, high: number, level: number): number {
-    const { format, levels, root, rootWords } = this
     return level === 1 && this.writtenOut === true
-      ? leafPlace(format, flat, root, rootWords, levels, low, high)
-      : placeAt(format, flat, root, rootWords, levels, low, high, level)
+      ? leafPlace(this.format, flat, this.root, this.rootWords, this.levels, low, high)
+      : placeAt(this.format, flat, this.root, this.rootWords, this.levels, low, high, level)
   }
 
   /** Loads the entry at which a descent ended. */

@@ -11,15 +11,15 @@ import { frameAt, heldHigh, heldLow } from './pairs.js'
 export const visitTables = (
   format: Format, memory: Memory, frame: number, level: number, visit: (frame: number) => void, acceptLeaves: boolean,
 ): boolean => {
-  const { presentLow, presentHigh } = format
+  const { present } = format
   const count = 1 << (level === format.levels ? format.rootBits : format.bitsPerLevel)
   if (level === 1 && acceptLeaves) return true
-  if (memory.areClear(frame, 0, count, presentLow, presentHigh)) return true
+  if (memory.areClear(frame, 0, count, present)) return true
   for (let index = 0; index < count; index++) {
     memory.loadPair(frame, index)
     const low = memory.low
     const high = memory.high
-    if (((low & presentLow) | (high & presentHigh)) === 0) continue
+    if ((low & present) === 0) continue
     if (!isTable(format, level, low)) {
       if (!acceptLeaves) return false
       continue

@@ -177,7 +177,7 @@ export const walk = (
     if (at >= 0) {
       const low = flat === undefined ? view.low : flat[at] as number
       const high = flat === undefined ? view.high : flat[at | 1] as number
-      if (((low & format.presentLow) | (high & format.presentHigh)) !== 0
+      if ((low & format.present) !== 0
         && (((low ^ format.leafUsualLow) & format.leafCheckLow) | (high & format.leafCheckHigh)) === 0) {
         into.setUsual(format, at, low, high, iovaLow, iovaHigh)
         return
@@ -192,7 +192,7 @@ const walkAny = (
   format: Format, view: HardwareView, rootLow: number, rootHigh: number, iovaLow: number, iovaHigh: number,
   into: WalkResult, visit: WalkVisitor | undefined, start: WalkStart | undefined,
 ): void => {
-  const { presentLow, presentHigh, invertLow, invertHigh, shift, linkMask, linkValue } = format
+  const { present, invertLow, invertHigh, shift, linkMask, linkValue } = format
   const { tableReservedLow, tableReservedHigh, nextLevelLow } = format
   const entryMask = (1 << format.bitsPerLevel) - 1
   let tableLow = rootLow
@@ -219,7 +219,7 @@ const walkAny = (
       high = view.high
       if (visit !== undefined) visit(level, frameAt(tableLow, tableHigh), index, low, high)
       let next = level - 1
-      if (((low & presentLow) | (high & presentHigh)) === 0) {
+      if ((low & present) === 0) {
         status = ABSENT
       } else if ((low & (linkMask[level] as number)) === (linkValue[level] as number)
         || (nextLevelLow !== 0 && (next = skipTo(format, level, low, iovaLow, iovaHigh)) !== 0)) {

@@ -15,9 +15,9 @@ class CountingMemory extends PhysicalMemory {
     super.loadPair(frame, index)
   }
 
-  override areClear(frame: number, index: number, count: number, maskLow: number, maskHigh: number): boolean {
+  override areClear(frame: number, index: number, count: number, mask: number): boolean {
     this.checks++
-    return super.areClear(frame, index, count, maskLow, maskHigh)
+    return super.areClear(frame, index, count, mask)
   }
 }
 
