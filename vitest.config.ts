@@ -2,6 +2,7 @@
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer } from 'vitest/node'
 import { fromSources } from '@iommu-tools/presets/vitest'
+import { suiteFlags } from './packages/cli/src/v8-flags.js'
 
 type Files = Parameters<BaseSequencer['sort']>[0]
 
@@ -23,7 +24,6 @@ export default defineConfig({
     // Every core: by default one is left idle, and machines that check this have two.
     maxWorkers: '100%',
     sequence: { sequencer: LongestFirst },
-    // As the command asks of V8, where it has the flag (packages/cli/src/threads.ts): functions are optimized when they have run for a while.
-    execArgv: Number.parseInt(process.versions.v8, 10) <= 11 ? ['--interrupt-budget=1000000'] : [],
+    execArgv: [...suiteFlags],
   },
 })

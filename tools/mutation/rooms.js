@@ -4,8 +4,8 @@ export const drivers = ['intel-vtd', 'amd-vi', 'arm-smmuv3', 'riscv', 'legacy-no
 
 /** Fast tests of a driver that say what it stores, flushes and answers. */
 const behaviour = [
-  'apply', 'plan', 'queue', 'faults', 'events', 'registers', 'words', 'formats', 'domains', 'transitions', 'beside-linux', 'hardware',
-  'layouts',
+  'apply', 'plan', 'queue', 'faults', 'events', 'registers', 'words', 'formats', 'domains', 'transitions', 'beside-linux', 'failures',
+  'devices', 'model', 'hardware', 'layouts',
 ]
 
 /** Where a driver walks tables by itself, that is in its tables/ too. */

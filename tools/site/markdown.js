@@ -8,6 +8,9 @@ export const escape = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&
 /** "C-BLOCK-01", wherever it stands. */
 export const STATEMENT = /\bC-[A-Z0-9]+-\d\d\b/g
 
+/** What is for programs that write parts of a page, and for nobody who reads it. */
+const COMMENT = /^<!-- .* -->\n/gm
+
 /** A heading's anchor, as code hosts make it. */
 export const slug = (text) => text.toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, '').trim().replaceAll(/\s/g, '-')
 
@@ -89,6 +92,6 @@ export const renderMarkdown = (text, source, page, { pageOf, statements }) => {
     const caption = /[./]/.test(of) ? `<figcaption><code>${escape(of)}</code></figcaption>` : ''
     return `<figure class="code">${caption}<pre tabindex="0" class="${escape(language)}"><code>${escape(tokens[index].content)}</code></pre></figure>\n`
   }
-  const html = markdown.render(text)
+  const html = markdown.render(text.replaceAll(COMMENT, ''))
   return { html, headings, pictures, title: headings.find(({ level }) => level === 1)?.text ?? page }
 }

@@ -8,6 +8,16 @@ type Read<O extends Options> = ReturnType<
   typeof parseArgs<{ args: string[]; options: O; allowPositionals: true; strict: true }>
 >
 
+/** The value of an option that is a number of 32 bits; `otherwise` where it is absent. Throws UsageError. */
+export const readNumber = (name: string, text: string | undefined, otherwise: number, least = 0): number => {
+  if (text === undefined) return otherwise
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value < least || value > 0xffff_ffff) {
+    throw new UsageError(`--${name} ${text}: expected a whole number${least > 0 ? `, ${least} or more` : ''}`)
+  }
+  return value
+}
+
 /** Options and the arguments besides them. Throws UsageError. */
 export const readArguments = <const O extends Options>(args: string[], options: O): Read<O> => {
   try {

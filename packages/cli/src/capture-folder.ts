@@ -1,5 +1,6 @@
 // Opens a capture folder: the four files that a reader of tables may look at, and no other.
 import { readFileSync, statSync } from 'node:fs'
+import type { Stats } from 'node:fs'
 import { join } from 'node:path'
 import { CAPTURE_NAMES, InputError, readCapture } from '@iommu/inspect'
 import type { Capture } from '@iommu/inspect'
@@ -14,6 +15,15 @@ export const whyUnreadable = (error: unknown): string => {
   return REASONS[code] ?? `an error (${code || String(error)})`
 }
 
+/** What lies at a path; undefined where nothing does, and for a text that can be no path. */
+export const statOf = (path: string): Stats | undefined => {
+  try {
+    return statSync(path, { throwIfNoEntry: false })
+  } catch {
+    return undefined
+  }
+}
+
 const read = (folder: string, name: string): Buffer => {
   try {
     return readFileSync(join(folder, name))
@@ -24,7 +34,7 @@ const read = (folder: string, name: string): Buffer => {
 
 /** Throws InputError where the folder or its files are not as they must be. */
 export const openCapture = async (folder: string): Promise<Capture> => {
-  const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory()
+  const isFolder = statOf(folder)?.isDirectory()
   if (isFolder !== true) {
     throw new InputError({
       file: folder,

@@ -1,17 +1,33 @@
 #!/usr/bin/env node
 // The iommu command: connects `run` to the process.
+import { Console } from 'node:console'
+import { EXIT } from './io.js'
 import type { Io } from './io.js'
 import { run } from './run.js'
 
 const { stdout, stderr, stdin, env } = process
 
-/** A reader that has seen enough (`| head`) is no error. */
-const closed = (error: NodeJS.ErrnoException): void => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit(process.exitCode ?? 0)
+/** What a driver prints to find its bugs is talk: standard output is for the answer alone. */
+globalThis.console = new Console(stderr)
+
+let ended = false
+
+/** A reader that has seen enough (`| head`) is no error; a disk that is full is. */
+const closed = ({ code, message }: NodeJS.ErrnoException): void => {
+  ended = true
+  if (code === 'EPIPE') process.exit(process.exitCode ?? EXIT.fine)
+  stderr.write(`iommu: the answer could not be written: ${message}\n`)
+  process.exit(EXIT.environment)
 }
 stdout.on('error', closed)
 stderr.on('error', closed)
+
+/** A driver that ends the process, or waits for what never comes, is no answer, and no success. */
+process.on('exit', () => {
+  if (ended) return
+  stderr.write('iommu: ended before its answer was there\n')
+  process.exitCode = EXIT.environment
+})
 
 const readAll = async (): Promise<string> => {
   const pieces: Buffer[] = []
@@ -37,3 +53,4 @@ const io: Io = {
 }
 
 process.exitCode = await run(process.argv.slice(2), io)
+ended = true

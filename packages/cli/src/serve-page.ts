@@ -1,8 +1,9 @@
 // Serves a folder of static files to this machine alone.
-import { createReadStream, statSync } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join, normalize, sep } from 'node:path'
+import { statOf } from './capture-folder.js'
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8',
@@ -24,7 +25,7 @@ const fileAt = (folder: string, url: string): string | undefined => {
     return undefined
   }
   const file = join(folder, name.endsWith(sep) ? `${name}index.html` : name)
-  return file.startsWith(join(folder, sep)) && statSync(file, { throwIfNoEntry: false })?.isFile() === true ? file : undefined
+  return file.startsWith(join(folder, sep)) && statOf(file)?.isFile() === true ? file : undefined
 }
 
 /** `port` 0: any that is free. Rejects with the system's error where the port is taken. */

@@ -1,9 +1,9 @@
 // Opens a source: a capture folder, debugfs text (a file, a folder of files, standard input), an ELF core, a raw image.
-import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { CAPTURE_NAMES, InputError, isPrinted, kindOfFile, readDump, readPrinted, readRegisterText, withGiven } from '@iommu/inspect'
 import type { Capture, Given, Piece, StoredBytes } from '@iommu/inspect'
-import { openCapture, whyUnreadable } from './capture-folder.js'
+import { openCapture, statOf, whyUnreadable } from './capture-folder.js'
 import { UsageError } from './io.js'
 import type { Io } from './io.js'
 
@@ -94,7 +94,11 @@ const openStored = (file: string): StoredBytes & { close(): void } => {
       size: fstatSync(handle).size,
       read(offset, length) {
         const bytes = new Uint8Array(length)
-        return bytes.subarray(0, readSync(handle, bytes, 0, length, offset))
+        try {
+          return bytes.subarray(0, readSync(handle, bytes, 0, length, offset))
+        } catch (error) {
+          throw new InputError({ file, place: `offset 0x${offset.toString(16)}`, expected: 'bytes that can be read', found: whyUnreadable(error) })
+        }
       },
       close: () => closeSync(handle),
     }
@@ -152,11 +156,11 @@ const openFile = async (name: string, given: Given, pieces: readonly Piece[] | u
 export const openSource = async (name: string, values: SourceValues, io: Pick<Io, 'stdin'>): Promise<Capture> => {
   const given = await readGiven(values)
   const pieces = values.base === undefined ? undefined : readPieces(values.base)
-  const isFolder = name !== '-' && statSync(name, { throwIfNoEntry: false })?.isDirectory() === true
+  const isFolder = name !== '-' && statOf(name)?.isDirectory() === true
   if ((name === '-' || isFolder) && pieces !== undefined) throw new UsageError('--base is for a raw image, and it has to be a file')
   if (name === '-') return readPrinted(await io.stdin(), 'standard input', given)
   if (!isFolder) return openFile(name, given, pieces)
-  const isCapture = Object.values(CAPTURE_NAMES).some((each) => statSync(join(name, each), { throwIfNoEntry: false }) !== undefined)
+  const isCapture = Object.values(CAPTURE_NAMES).some((each) => statOf(join(name, each)) !== undefined)
   return isCapture ? withGiven(await openCapture(name), given) : openPrintedFolder(name, given)
 }
 

@@ -4,19 +4,10 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
+import { EnvironmentError } from './io.js'
 import { runTask } from './conform-tasks.js'
 import type { Outcome, Task } from './conform-tasks.js'
-
-/**
- * The suite is wide and nowhere hot for long: left alone, V8 spends a third of the processors' time on optimizing
- * functions that are not called often enough to pay for it. Bytes of bytecode that a function runs before it is asked.
- */
-const OPTIMIZE_AFTER = 1_000_000
-
-/** V8 has this flag up to version 11 (Node 20); later ones would say on stderr that they do not know it. */
-const waitToOptimize = (): void => {
-  if (Number.parseInt(process.versions.v8, 10) <= 11) setFlagsFromString(`--interrupt-budget=${OPTIMIZE_AFTER}`)
-}
+import { suiteFlags } from './v8-flags.js'
 
 type Reply = { readonly outcome: Outcome } | { readonly error: string }
 
@@ -37,6 +28,7 @@ const onThreads = (file: string, tasks: readonly Task[], threads: number, finish
     const outcomes = new Array<Outcome>(tasks.length)
     const waiting = longestFirst(tasks)
     let done = 0
+    const running = new Map<Worker, Task>()
     const workers = Array.from({ length: threads }, () => new Worker(file))
     const end = (how: () => void): void => {
       for (const worker of workers) void worker.terminate()
@@ -53,17 +45,20 @@ const onThreads = (file: string, tasks: readonly Task[], threads: number, finish
         if (done === tasks.length) end(() => resolve(outcomes))
         else feed(worker)
       })
+      running.set(worker, task)
       worker.postMessage(task)
     }
     for (const worker of workers) {
       worker.once('error', (error) => end(() => reject(error)))
+      // A driver that ends its process ends its thread, which says nothing more.
+      worker.once('exit', () => end(() => reject(new EnvironmentError(`${running.get(worker)?.driver ?? 'a thread'} ended before its answer was there`))))
       feed(worker)
     }
   })
 
 /** Runs all tasks; `finished` is told how many are done. */
 export const runTasks = async (tasks: readonly Task[], finished: (count: number) => void): Promise<Outcome[]> => {
-  waitToOptimize()
+  for (const flag of suiteFlags) setFlagsFromString(flag)
   const file = workerFile()
   const threads = Math.min(availableParallelism(), tasks.length)
   if (file !== undefined && threads > 1) return onThreads(file, tasks, threads, finished)

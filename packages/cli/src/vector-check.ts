@@ -73,6 +73,9 @@ const endGroup = ({ pid }: ChildProcess): void => {
   }
 }
 
+/** What ends the command does not reach a group of its own. */
+const ENDS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 /**
  * Runs the command in a shell and asks it all vectors. Answers may come in any order. Throws AnswerError where it is silent
  * for `silence` milliseconds, ends early or answers no JSON, EnvironmentError where it cannot be started.
@@ -85,8 +88,14 @@ export const checkProgram = (command: string, vectors: readonly Vector[], silenc
     // A process group of its own: the shell is not the program, and both have to end.
     const child = spawn(command, { shell: true, detached: true, stdio: ['pipe', 'pipe', 'inherit'] })
     let timer: NodeJS.Timeout | undefined
+    const stopped = (signal: NodeJS.Signals): void => {
+      endGroup(child)
+      process.kill(process.pid, signal)
+    }
+    for (const signal of ENDS) process.once(signal, stopped)
     const finish = (does: () => void): void => {
       clearTimeout(timer)
+      for (const signal of ENDS) process.off(signal, stopped)
       endGroup(child)
       does()
     }

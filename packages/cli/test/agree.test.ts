@@ -1,4 +1,7 @@
 // iommu agree: what it says where model and QEMU agree, where they do not, and where there is no QEMU.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { findInstallation, startQemu } from '@iommu/machine-qemu'
 import type { Installation } from '@iommu/machine-qemu'
@@ -13,6 +16,7 @@ import type { ArmPlan } from '../src/agree/arm/plan.js'
 import type { PlannedState } from '../src/agree/plan.js'
 import { createRandom } from '../src/agree/random.js'
 import { compareStale, reproduceStale } from '../src/agree/stale.js'
+import type { Answered } from '../src/agree/stale.js'
 import type { Lens, StaleSubject, Subject } from '../src/agree/subject.js'
 import { targets } from '../src/agree/targets.js'
 import { build as buildRiscv } from '../src/agree/riscv/plan.js'
@@ -32,6 +36,7 @@ describe('iommu agree', () => {
   test('bad usage is said in a sentence', async () => {
     expect((await iommu(['agree', '--target', 'no-such'])).stderr).toMatch(/there is no target "no-such"; there are vtd-legacy/)
     expect((await iommu(['agree', '--count', 'many'])).code).toBe(2)
+    expect((await iommu(['agree', '--count', '0'])).stderr).toBe('iommu agree: --count 0: expected a whole number, 1 or more\n')
     expect((await iommu(['agree', '--machine', 'xen'])).code).toBe(2)
   })
 
@@ -43,6 +48,20 @@ describe('iommu agree', () => {
     vi.unstubAllEnvs()
     expect(stderr).toMatch(/there is no QEMU 11\.1 or later.*npm run qemu:setup/)
     expect(code).toBe(3)
+  })
+
+  test('with a QEMU that can be none of what is named it says why, and exits with 3: in conform too, where nothing has passed then', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'agree-'))
+    writeFileSync(join(folder, 'qemu-system-x86_64'), '#!/bin/sh\necho "QEMU emulator version 99.0.0"\n', { mode: 0o755 })
+    vi.stubEnv('IOMMU_QEMU', folder)
+    const agree = await iommu(['agree', '--target', 'riscv-base', '--qemu', '99.0'])
+    const conform = await iommu(['conform', 'driver-riscv', '--machine', 'qemu', '--qemu', '99.0'])
+    vi.unstubAllEnvs()
+    rmSync(folder, { recursive: true })
+    const why = `QEMU 99.0.0 in ${folder} has no qemu-system-riscv64`
+    expect(agree).toMatchObject({ code: 3, stdout: expect.stringContaining(`– riscv-base: ${why}`) as string })
+    expect(conform).toMatchObject({ code: 3, stdout: expect.stringContaining(`– ${why}: C-DRV-01`) as string })
+    expect(conform.stdout).not.toContain('✓')
   })
 })
 
@@ -206,7 +225,7 @@ describeOnQemu('the models beside QEMU', () => {
   test('caches that were not told give the old answer, and those that were the new one', () => {
     const { kinds, wrong } = withQemu(legacy, (qemu) => compareStale(legacy, qemu, 150, 3))
     expect(wrong).toBeUndefined()
-    const of = (name: string): { old: number; fresh: number } => kinds.get(name) ?? { old: 0, fresh: 0 }
+    const of = (name: string): Answered => kinds.get(name) ?? { old: 0, fresh: 0, same: 0 }
     expect(of('a leaf goes; IOTLB left out').old).toBeGreaterThan(0)
     expect(of('a leaf goes; nothing is left out')).toMatchObject({ old: 0 })
     expect(of('a leaf goes; nothing is left out').fresh).toBeGreaterThan(0)

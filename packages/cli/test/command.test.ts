@@ -96,6 +96,13 @@ describe('mistakes are told in one sentence, with exit code 2', () => {
       ['explain', 'hello'],
       'expected a fault line, a field such as vtd.pasid.PGTT or a code such as vtd:0x59, found "hello"',
     ],
+    [['explain', '/nowhere/boot.log'], 'iommu explain: /nowhere/boot.log, the file: expected a log, or - for standard input, found no such file'],
+    [['explain', 'boot.log'], 'iommu explain: boot.log, the file: expected a log, or - for standard input, found no such file'],
+    [['explain', capture('..')], 'the file: expected a log, or - for standard input, found a folder'],
+    [['explain', `hello${String.fromCharCode(27)}[31m`], 'found "hello?[31m"'],
+    [['explain', 'x'.repeat(300)], 'expected a fault line'],
+    [['inspect', 'x'.repeat(300)], 'the source: expected a capture folder, or a file that can be read'],
+    [['encode', 'vtd.pasid', 'P=1', 'P=0'], 'iommu encode: the arguments, the value of vtd.pasid.P: expected one, found a second, "P=0"'],
     [['drivers', 'x'], 'iommu drivers: expected no arguments'],
   ])('%j', async (args, message) => {
     const { code, stdout, stderr } = await iommu(args)

@@ -1,14 +1,18 @@
 // conform: what it prints, what it refuses, and how reports are put together.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { iommu as command } from './command.js'
 
 const iommu = (...argv: string[]): ReturnType<typeof command> => command(argv)
 
 let folder = ''
-beforeAll(() => { folder = mkdtempSync(join(tmpdir(), 'conform-')) })
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'conform-'))
+  symlinkSync(fileURLToPath(new URL('../../../node_modules', import.meta.url)), join(folder, 'node_modules'))
+})
 afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('conform', () => {
@@ -139,7 +143,7 @@ describe('conform', () => {
 
   test.each([
     [['driver-intel-vtt'], 'there is no driver "driver-intel-vtt"; did you mean driver-intel-vtd?; iommu drivers lists those that are here'],
-    [['./nowhere'], './nowhere, driver: expected a module, or a folder with dist/backends.js, found nothing'],
+    [['./nowhere'], './nowhere, driver: expected a module (.js or .mjs), or a folder with dist/backends.js, found nothing'],
     [['--only', 'C-NONE-01'], 'there is no statement or group "C-NONE-01"'],
     [['--shard', '3/2'], '--shard 3/2: expected i/n with 1 <= i <= n'],
     [['--seed', 'x'], '--seed x: expected a whole number'],
@@ -155,11 +159,37 @@ describe('conform', () => {
     expect(stderr.trim().split('\n')).toHaveLength(1)
   })
 
-  test('a module that is no driver is refused with what was expected of it', async () => {
-    const file = join(folder, 'none.mjs')
-    writeFileSync(file, 'export const backends = 5\n')
-    const { code, stderr } = await iommu('conform', file)
-    expect(code).toBe(2)
-    expect(stderr).toContain('export "backends": expected a list of backends (createMachine, createDriver, ...), found number')
+  /** A driver of somebody else's: the plainest of ours, and what is done to it. */
+  const made = (change: string): string => `import { backends as ours } from '@iommu/driver-riscv/backends'
+const one = ours[0]
+const driver = (change) => ({ ...one, createDriver: (...args) => change(one.createDriver(...args)) })
+export const backends = [${change}]`
+  const LIST = 'a list of backends (name, backend, createMachine, createDriver, physicalBits, deviceBits, ...)'
+  const DRIVER = 'backend "extended contexts": expected createMachine and createDriver that make a driver with a manifest, found '
+  test.each([
+    ['nothing exported', 'export const x = 1', `export "backends": expected ${LIST}, found nothing`],
+    ['a number', 'export const backends = 5', `export "backends": expected ${LIST}, found number`],
+    ['an empty list', 'export const backends = []', `export "backends": expected ${LIST}, found an empty list`],
+    ['half a backend', made('one, { ...one, physicalBits: undefined }'), `export "backends": expected ${LIST}, found one whose element 1 has no physicalBits (a number)`],
+    ['variants that are none', `${made('one')}\nexport const variants = 5`, 'export "variants": expected a list of broken drivers, found number'],
+    ['a mistake of writing', 'export const backends = [', 'driver: expected a module that can be loaded, found '],
+    ['an import that leads nowhere', 'import "no-such-package"', 'driver: expected a module that can be loaded, found Error: '],
+    ['a module that throws', 'throw new RangeError("no")', 'driver: expected a module that can be loaded, found RangeError: no'],
+    ['a driver that cannot be made', made('{ ...one, createDriver() { throw new TypeError("no unit") } }'), `${DRIVER}TypeError: no unit`],
+    ['a machine that cannot be made', made('{ ...one, createMachine() { throw "no" } }'), `${DRIVER}no`],
+    ['no driver', made('driver(() => undefined)'), DRIVER],
+    ['no manifest', made('driver(({ manifest, ...ops }) => ops)'), `${DRIVER}a driver without one`],
+  ])('a module that is no driver is refused with what was expected of it: %s', async (what, text, sentence) => {
+    const file = join(folder, `${what}.mjs`)
+    writeFileSync(file, text)
+    const { code, stdout, stderr } = await iommu('conform', file, '--only', 'C-DRV-01')
+    expect(stderr).toContain(sentence)
+    expect(stderr.trim().split('\n')).toHaveLength(1)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+  })
+
+  test('a file that is named without a path is one that may be meant', async () => {
+    const { code, stderr } = await iommu('conform', 'package.json')
+    expect([code, stderr]).toEqual([2, 'iommu conform: there is no driver "package.json"; did you mean ./package.json?; iommu drivers lists those that are here\n'])
   })
 })

@@ -1,6 +1,6 @@
 // What the backends cover: every capability of the hardware with it and without it, and every statement with a mutant of its own.
 import { readFileSync } from 'node:fs'
-import { allStatements, manifestOf, mutantTrials, opsMutants } from '@iommu/conformance'
+import { allStatements, manifestOf, mutantTrials, opsMutants, runStatement } from '@iommu/conformance'
 import type { Backend, DriverVariant, Statement } from '@iommu/conformance'
 import { coreVariants } from '@iommu/core/variants'
 import { backends as amd } from '@iommu/driver-amd-vi/backends'
@@ -49,7 +49,9 @@ describe.each(drivers)('%s', (name, backends, variants) => {
     const ofAny = opsMutants.filter(({ where }) => where === undefined || manifests.some(where))
     const first = new Set([...variants, ...ofAny, ...coreVariants].map(({ breaks }) => breaks[0]))
     const asked = allStatements.filter((statement) => backends.some((backend) => isAsked(backend, statement)))
-    expect(asked.filter(({ id }) => !first.has(id)).map(({ id }) => id)).toEqual([])
+    // Some find out only when they run that the hardware has nothing for them.
+    const takesPart = (statement: Statement): boolean => backends.some((backend) => runStatement(statement, backend).status !== 'not-declared')
+    expect(asked.filter(({ id }) => !first.has(id)).filter(takesPart).map(({ id }) => id)).toEqual([])
     expect(asked.length).toBeGreaterThan(80)
   })
 })

@@ -14,14 +14,14 @@ describe('diff', () => {
         SSPTPTR  0x4857000 -> 0x0
         DID  0x5 -> 0x1
       not hitless, 3 stores, 2 waited for
-        store  word 0 = 0x0000000004857000: P  (answers no DMA)
+        store  word 0 = 0x0000000004857000: P  (DMA is refused)
         order
         write-back
         cmd    vtd.qi.context-cache Type=1 G=device DID=5 SID=0x20 FM=0
         wait   for all of it
         cmd    vtd.qi.iotlb Type=2 G=domain DW+ DR+ DID=5 AM=0 IH- ADDR=0x0
         wait   for all of it
-        store  word 1 = 0x0000000000000102: DID  (answers no DMA)
+        store  word 1 = 0x0000000000000102: DID  (DMA is refused)
         order
         store  word 0 = 0x0000000000000009: P, TT, SSPTPTR
         write-back
@@ -48,6 +48,12 @@ describe('diff', () => {
       { entry: 'amd.cmd.invalidate-devtab-entry', words: ['0x2000000000000110', '0x0000000000000000'] },
       { entry: 'amd.cmd.invalidate-iommu-pages', words: ['0x3000000500000000', '0x7ffffffffffff003'] },
     ])
+  })
+
+  test('AMD-Vi: without V an entry refuses nothing', async () => {
+    const { stdout } = await iommu(['diff', 'amd.dte', '0x6000000003274603 0x2', '0'])
+    expect(stdout).toMatch(/store {2}words 0 and 1 = [\s\S]*\(DMA passes untranslated\)/)
+    expect(await ask('amd.dte', '0x6000000003274603 0x2', '0x1')).toMatchObject({ stores: [{ live: false, instead: 'DMA is refused' }] })
   })
 
   test('nothing to do, and an entry whose changes nobody plans', async () => {

@@ -118,7 +118,7 @@ describe('explain', () => {
     expect(stdout).toContain('  what    read of 0x1000, 0x2000\n')
     expect(stdout).toContain([
       '', '03:00.0: 3 faults, 2 different, at 1.0 s', '  0x06  3 times  second stage: no permission to read, or nothing mapped',
-      '1 other IOMMU line, no fault', '',
+      '1 other IOMMU line, not read as a fault', '',
     ].join('\n'))
   })
 
@@ -140,9 +140,9 @@ describe('explain', () => {
     }
     const quiet = await iommu(['explain', '-'], '', { stdinPieces: slowly })
     const told = await iommu(['explain', '-'], '', { stdinPieces: slowly, stderrIsTTY: true })
-    expect(quiet.stderr).toBe('iommu explain: no fault in it\n')
-    expect(told.stderr).toMatch(/^\r2 MB of the log read \r +\riommu explain: no fault in it\n$/)
-    expect(told.stdout).toBe('101,000 other IOMMU lines, no faults\n')
+    expect(quiet.stderr).toBe('iommu explain: no fault was found in it\n')
+    expect(told.stderr).toMatch(/^\r2 MB of the log read \r +\riommu explain: no fault was found in it\n$/)
+    expect(told.stdout).toBe('101,000 other IOMMU lines, not read as faults\n')
     expect(told.stdout).toBe(quiet.stdout)
   })
 
@@ -159,11 +159,32 @@ describe('explain', () => {
     expect(fits(stdout)).toEqual([])
   })
 
+  test('a fault line that is longer than a file name can be', async () => {
+    const { code, stdout } = await iommu(['explain', `DMAR: [DMA Read NO_PASID] Request device [03:00.0] fault addr 0x1000 [fault reason 0x06] ${'x'.repeat(300)}`])
+    expect([code, stdout.includes('why     0x06')]).toEqual([0, true])
+  })
+
+  test('who made a request is said as far as the line says it', async () => {
+    const who = async (line: string): Promise<string | undefined> => /^ {2}who {5}(.*)$/m.exec((await iommu(['explain', line])).stdout)?.[1]
+    expect(await who('DMAR: [DMA Read NO_PASID] Request device [03:00.0] fault addr 0x1000 [fault reason 0x06] x')).toBe('03:00.0, no PASID (requester id 0x0300)')
+    expect(await who('DMAR: [DMA Read] Request device [03:00.0] fault addr 1000 [fault reason 06] x')).toBe('03:00.0 (requester id 0x0300)')
+    expect(await who('DMAR: [INTR-REMAP] Request device [f0:1f.7] fault index 0x16 [fault reason 0x26] x')).toBe('f0:1f.7 (requester id 0xf0ff)')
+    expect(await who('AMD-Vi: Event logged [ILLEGAL_DEV_TABLE_ENTRY device=03:00.0 pasid=0x00000 address=0x1000 flags=0x0a00]')).toBe('03:00.0, no PASID (requester id 0x0300)')
+    expect(await who('AMD-Vi: Event logged [INVALID_DEVICE_REQUEST device=03:00.0 pasid=0x00000 address=0x1000 flags=0x0a00]')).toBe('03:00.0 (requester id 0x0300)')
+    expect(await who('AMD-Vi: Event logged [IOTLB_INV_TIMEOUT device=03:00.0 address=0x1000]')).toBe('03:00.0 (requester id 0x0300)')
+  })
+
+  test('a code without 0x is decimal, and that is said', async () => {
+    expect((await iommu(['explain', 'vtd:71'])).stdout).toContain('why     0x47  a page request')
+    expect((await iommu(['explain', 'vtd:71'])).stdout).toContain('read    "71" without 0x taken as decimal: 0x47')
+    for (const plain of ['vtd:0x71', 'vtd:5', 'riscv:258']) expect((await iommu(['explain', plain])).stdout).not.toContain('taken as decimal')
+  })
+
   test('a log without faults', async () => {
     expect(await iommu(['explain', '-'], 'nothing here\n')).toEqual({
       code: 0,
       stdout: '',
-      stderr: 'iommu explain: no fault in it\n',
+      stderr: 'iommu explain: no fault was found in it\n',
     })
   })
 

@@ -34,7 +34,7 @@ describe('iommu explore', () => {
     expect(await ask('assets/main.js?v=1')).toEqual([200, 'text/javascript; charset=utf-8', 'main()'])
   })
 
-  test.each(['%2e%2e/secret.txt', '..%2fsecret.txt', 'assets', 'nothing.js', '%ff', 'assets/..%2f..%2fsecret.txt'])('does not serve %s', async (path) => {
+  test.each(['%00', 'x'.repeat(300), 'index.html/x', '%2e%2e/secret.txt', '..%2fsecret.txt', 'assets', 'nothing.js', '%ff', 'assets/..%2f..%2fsecret.txt'])('does not serve %s', async (path) => {
     expect((await ask(path))[0]).toBe(404)
   })
 

@@ -28,7 +28,7 @@ describe('outside of the workspace', () => {
               npm test                       it blocks; the rest is not declared yet
               src/tables/device.ts           the entry of your hardware, bits as in its manual
               src/manifest.ts                declare the next thing, and see what fails
-              docs/write-a-driver.md         the way from here
+              docs/write-a-driver.md         in the iommu repository: how to go on
       "
     `)
   })

@@ -276,6 +276,34 @@ describe('debugfs text of AMD-Vi', () => {
   })
 })
 
+describe('memory alone', () => {
+  const devicesOf = async (args: readonly string[]): Promise<string[]> =>
+    (await json(['inspect', ...args]) as { devices: { bdf: string }[] }).devices.map(({ bdf }) => bdf.replace(/^0000:/, ''))
+
+  // The device table ends long before the requester ids do.
+  test('AMD-Vi: the devices are those of the machine, and nobody asks whether it is the right root', async () => {
+    const recording = capture('amd-7.3.4-v1-edu-faulted-pending')
+    writeImage(at('amd.raw'), 0x1000_0000, 0, recordedPages(recording))
+    const source = [at('amd.raw'), '--registers', join(recording, 'registers.json')]
+    expect(await devicesOf(source)).toEqual(await devicesOf([recording]))
+    expect((await iommu(['inspect', ...source])).stderr).toBe('')
+  })
+
+  test('a dump that was cut: what is whole is told, and what is left out too', async () => {
+    const recording = capture('intel-7.3.4-legacy-edu-vfio')
+    // The context table of bus 1, and all that lies above it.
+    const end = 0x1d6_3000
+    writeImage(at('cut.raw'), end, 0, new Map([...recordedPages(recording)].filter(([address]) => address < end)))
+    const source = [at('cut.raw'), '--registers', join(recording, 'registers.json')]
+    const all = await devicesOf([recording])
+    expect(all.at(-1)).toBe('01:00.0')
+    expect(await devicesOf(source)).toEqual(all.slice(0, -1))
+    expect((await iommu(['inspect', ...source])).stderr).toBe(`iommu inspect: 256 requester ids are left out, whose tables are not whole: ${at('cut.raw')}, `
+      + 'physical address 0x1d63000: expected memory, since a table points there, found none in the file\n')
+    expect(await iommu(['inspect', ...source, '--rid', '01:00.0'])).toMatchObject({ code: 2, stdout: '' })
+  })
+})
+
 describe('what is no source is refused in one sentence', () => {
   const text = (name: string, content: string | Uint8Array): string => {
     writeFileSync(at(name), content)
@@ -292,6 +320,8 @@ describe('what is no source is refused in one sentence', () => {
     ['an SMMU without the format of its table', [text('b3', new Uint8Array(PAGE)), '--vendor', 'arm', '--root', '0x1000'], 'what a dump of memory has not: STRTAB_BASE_CFG'],
     ['a mode that AMD-Vi has not', [text('b4', new Uint8Array(PAGE)), '--vendor', 'amd', '--root', '0x1000', '--mode', 'legacy'], '--mode: expected none: DEVTAB_BASE and the tables say it, found "legacy"'],
     ['a root outside of the image', [text('b5', new Uint8Array(PAGE)), '--vendor', 'intel', '--root', '0x10000000'], 'physical address 0x10000000: expected memory, since a table points there, found none in the file'],
+    ['a RISC-V IOMMU without its capabilities, which --root does not give', [text('b8', new Uint8Array(PAGE)), '--vendor', 'riscv', '--root', '0x402'],
+      'what a dump of memory has not: capabilities (--registers FILE, or --register capabilities=0x...), found none'],
     ['a register that is too wide', [text('b7', new Uint8Array(PAGE)), '--vendor', 'intel', '--root', '0x0', '--register', 'GSTS=0x1c0000000'], 'register GSTS: expected a number of 32 bits, found 0x1c0000000'],
     ['a register that is none', [text('b6', new Uint8Array(PAGE)), '--register', 'RTADDR'], '--register: expected NAME=VALUE, such as RTADDR=0x1d12000, found "RTADDR"'],
     ['a base for text', ['-', '--base', '0'], '--base is for a raw image'],
@@ -300,6 +330,12 @@ describe('what is no source is refused in one sentence', () => {
     const { code, stdout, stderr } = await iommu(['inspect', ...source], 'hello')
     expect(stderr).toContain(message)
     expect({ code, stdout, lines: stderr.trim().split('\n').length }).toEqual({ code: 2, stdout: '', lines: 1 })
+  })
+
+  test.skipIf(!existsSync('/proc/self/mem'))('a file that the system does not let be read', async () => {
+    const { code, stderr } = await iommu(['inspect', '/proc/self/mem'])
+    expect([code, stderr]).toEqual([2, 'iommu inspect: /proc/self/mem, offset 0x0: expected bytes that can be read, found an error (EIO)\n'])
+    expect(await iommu(['explain', '/proc/self/mem'])).toMatchObject({ code: 2, stderr: 'iommu explain: /proc/self/mem, the file: expected a log, or - for standard input, found an error (EIO)\n' })
   })
 
   test('a capture folder with another root', async () => {

@@ -68,9 +68,13 @@ export interface Bench {
   whole(point: Point, address: bigint, access?: 'read' | 'write'): readonly string[]
   /** The only answer; fails where there are several. */
   answer(point: Point, address: bigint, access?: 'read' | 'write'): Answer
-  expect(what: string, point: Point, address: bigint, expected: Answer, access?: 'read' | 'write'): void
+  /** Fails where a DMA may meet anything else. `only`: reads or writes alone; both where absent. */
+  expect(what: string, point: Point, address: bigint, expected: Answer, only?: 'read' | 'write'): void
   expectBlocked(what: string, point: Point): void
-  /** Calls `look` after every step at which hardware may look, while `run` runs. */
+  /**
+   * Calls `look` after every step at which hardware may look, while `run` runs. The first thing that a look throws is
+   * thrown when `run` is over, and nothing is looked at after it: a driver may not notice, and cannot catch it.
+   */
   watch(run: () => void, look: (event: HardwareEvent) => void): void
   /** What has happened on this bench so far. */
   readonly counts: { readonly stores: number; readonly transitions: number; readonly failures: number }
@@ -96,6 +100,7 @@ export const probeAddresses = (backend: Backend): bigint[] => {
   return [...all].filter((each) => each <= top && (exempt === undefined || each < exempt.start || each > exempt.end) && untranslated?.(each) !== true)
 }
 
+const ACCESSES = ['read', 'write'] as const
 const FRAME_WORDS = 512n
 
 /** Adversarial mode over the units of a machine whose memory at address 0 is a lure. */
@@ -207,17 +212,18 @@ export const createBench = (backend: Backend, createCore: CreateCore, options: B
       if (all.length !== 1) fail(`DMA to 0x${address.toString(16)} may meet ${all.map(show).join(' or ')}`)
       return all[0] as Answer
     },
-    expect(what, point, address, expected, access = 'read') {
-      const all = bench.answers(point, address, access)
-      if (all.length === 1 && all[0] === expected) return
-      fail(`${what}: ${access} of 0x${address.toString(16)} by ${nameOfPoint(point)}: expected ${show(expected)}, found ${all.map(show).join(' or ')}`)
-    },
-    expectBlocked(what, point) {
-      for (const address of probeAddresses(backend)) {
-        for (const access of ['read', 'write'] as const) bench.expect(what, point, address, 'blocked', access)
+    expect(what, point, address, expected, only) {
+      for (const access of only === undefined ? ACCESSES : [only]) {
+        const all = bench.answers(point, address, access)
+        if (all.length === 1 && all[0] === expected) continue
+        fail(`${what}: ${access} of 0x${address.toString(16)} by ${nameOfPoint(point)}: expected ${show(expected)}, found ${all.map(show).join(' or ')}`)
       }
     },
+    expectBlocked(what, point) {
+      for (const address of probeAddresses(backend)) bench.expect(what, point, address, 'blocked')
+    },
     watch(run, look) {
+      let failure: { readonly error: unknown } | undefined
       watchers.add(look)
       const stop = machines.filter((each, index) => index === 0 || each.memory !== machine.memory)
         .map((each) => each.observe((event) => {
@@ -225,16 +231,19 @@ export const createBench = (backend: Backend, createCore: CreateCore, options: B
           if (!watchers.delete(look)) return
           try {
             look(event)
-          } finally {
             watchers.add(look)
+          } catch (error) {
+            failure = { error }
           }
         }))
       try {
         run()
-      } finally {
-        watchers.delete(look)
-        for (const each of stop) each()
+      } catch (error) {
+        failure ??= { error }
       }
+      watchers.delete(look)
+      for (const each of stop) each()
+      if (failure !== undefined) throw failure.error
     },
   }
   return bench

@@ -1,5 +1,5 @@
 // Runs statements on a backend and collects what came of each.
-import { createCore as defaultCore } from '@iommu/core'
+import { createCore as defaultCore, isIommuError } from '@iommu/core'
 import type { InvalidationCounts } from './adversary/account.js'
 import { campaignTotals } from './adversary/campaign.js'
 import type { CampaignTotals } from './adversary/campaign.js'
@@ -104,6 +104,13 @@ const wanted = (only: readonly string[] | undefined) => ({ id }: Statement): boo
 
 interface Spent { readonly stores: number; readonly transitions: number; readonly failures: number }
 
+/** What the case did not reckon with. Of a bug, which no refusal is, also where: function and file, without folders. */
+const unexpected = (error: unknown): string => {
+  if (!(error instanceof Error)) return `unexpected ${String(error)}`
+  const [frame = ''] = isIommuError(error) ? [] : /^\s+at .+$/m.exec(error.stack ?? '') ?? []
+  return `unexpected ${error.name}: ${error.message} ${frame.trim().replace(/\(.*[/\\]/, '(')}`.trimEnd()
+}
+
 /** One statement on one backend. Never throws. */
 export const runStatement = (
   statement: Statement, backend: Backend, createCore: CreateCore = defaultCore,
@@ -139,9 +146,7 @@ export const runStatement = (
     if (error instanceof NotDeclared) return { status: 'not-declared', reason: error.message, ...count() }
     // A machine that has no door for what the statement asks: told by its name, since it comes from another package.
     if (error instanceof Error && error.name === 'UnavailableError') return { status: 'unavailable', reason: error.message, ...count() }
-    const reason = error instanceof StatementFailed ? error.message
-      : `unexpected ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`
-    return { status: 'failed', reason, ...count() }
+    return { status: 'failed', reason: error instanceof StatementFailed ? error.message : unexpected(error), ...count() }
   }
 }
 

@@ -7,9 +7,10 @@ import { check } from './check.js'
  * before, one of those after, or a block: a right address under a wrong tag is a torn entry.
  */
 export const watchSwitch = (bench: Bench, what: string, point: Point, run: () => void): void => {
-  const look = (): string[][] => bench.addresses.probed.map((address) => [...bench.whole(point, address)])
+  const probes = bench.addresses.probed.flatMap((address) => (['read', 'write'] as const).map((access) => ({ address, access })))
+  const look = (): string[][] => probes.map(({ address, access }) => [...bench.whole(point, address, access)])
   const before = look()
-  const seen = bench.addresses.probed.map(() => new Map<string, string>())
+  const seen = probes.map(() => new Map<string, string>())
   bench.watch(run, ({ kind }) => {
     look().forEach((answers, index) => {
       for (const answer of answers) if (seen[index]?.has(answer) === false) seen[index].set(answer, kind)
@@ -18,10 +19,10 @@ export const watchSwitch = (bench: Bench, what: string, point: Point, run: () =>
     for (const address of bench.addresses.probed) bench.dma(point, address)
   })
   const after = look()
-  bench.addresses.probed.forEach((address, index) => {
+  probes.forEach(({ address, access }, index) => {
     const allowed = ['blocked', ...(before[index] ?? []), ...(after[index] ?? [])]
     for (const [answer, kind] of seen[index] ?? []) {
-      check(allowed.includes(answer), `${what}, after a ${kind}: 0x${address.toString(16)} may meet ${answer}, which is neither before nor after`)
+      check(allowed.includes(answer), `${what}, after a ${kind}: a ${access} of 0x${address.toString(16)} may meet ${answer}, which is neither before nor after`)
     }
   })
 }

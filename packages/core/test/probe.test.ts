@@ -1,5 +1,6 @@
 // Probe: the driver's calls in their order, hot-added devices, and what a failed probe leaves.
 import { createCore, errorCode } from '@iommu/core'
+import type { PagingDomain } from '@iommu/core'
 import { describe, expect, test } from 'vitest'
 import { bench, device, refusal, together } from './bench.js'
 import { fakeDriver } from './fake-driver.js'
@@ -79,6 +80,19 @@ describe('probe', () => {
     driver.during('attach paging1', () => { throw new TypeError('a bug') })
     expect(() => core.probeDevice(a)).toThrow(TypeError)
     expect(errorCode(new TypeError('a bug'))).toBeUndefined()
+  })
+
+  // Types allow `async` where nothing is answered, and a promise would count as done.
+  const promised = 'the driver answered with a promise: the contract is synchronous'
+  test('refuses a driver that answers with a promise, kept or broken', () => {
+    for (const end of [Promise.resolve(), Promise.reject(new Error('later'))]) {
+      const { ops } = fakeDriver()
+      expect(() => createCore({ ...ops, probeDevice: () => end }).probeDevice(a)).toThrow(promised)
+    }
+    const { core, driver } = bench({}, [a])
+    const domain: PagingDomain = Object.assign(core.allocPaging(a), { attachDev: () => Promise.resolve() })
+    expect(() => core.attachDevice(domain, a)).toThrow(promised)
+    expect(driver.nameOf(core.group(a).domain)).toBe('paging1')
   })
 })
 

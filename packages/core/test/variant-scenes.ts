@@ -50,11 +50,21 @@ const failingDetach: Scene = {
   },
 }
 const claim: Scene = { act: ({ core }, say) => say(refusal(() => core.claimDevice(a, owner))) }
+const claimOverUserDomain: Scene = {
+  act: ({ core }, say) => {
+    core.attachDevice(core.allocPaging(a), a)
+    say(refusal(() => core.claimDevice(a, owner)))
+  },
+}
 const claimAndRelease: Scene = {
   act: ({ core }) => {
     core.claimDevice(a, owner)
     core.releaseDeviceClaim(a)
   },
+}
+const identityAgainstDriver: Scene = {
+  script: { wishes: { a: 'dma' } },
+  act: ({ core }, say) => say(refusal(() => core.setDefaultType(core.group(a), 'identity'))),
 }
 const release: Scene = { act: ({ core }) => core.releaseDevice(a) }
 const probe: Scene = { devices: [], act: ({ core }, say) => say(refusal(() => core.probeDevice(a))) }
@@ -99,6 +109,10 @@ export const scenes: Readonly<Record<string, Scene>> = {
     core.detachGroup(core.group(a))
   } },
   'first-old-is-new': probe,
+  'returning-device-on-blocked': { act: ({ core }) => {
+    core.releaseDevice(a)
+    core.probeDevice(a)
+  } },
   'current-attached-again': { act: ({ core }) => core.attachDevice(current(core), a) },
   'foreign-domain-accepted': { act: ({ core }, say) => {
     const foreign = bench({}, [a])
@@ -107,6 +121,8 @@ export const scenes: Readonly<Record<string, Scene>> = {
   } },
   'missing-attach-succeeds': { act: ({ core, driver }, say) =>
     say(refusal(() => core.attachDevice({ kind: 'nested', owner: driver.ops.owner }, a))) },
+  'missing-attach-replaces': { act: ({ core, driver }, say) =>
+    say(refusal(() => core.replaceGroup({ kind: 'nested', owner: driver.ops.owner }, core.group(a)))) },
   'user-domain-displaced': { act: ({ core }, say) => {
     twice(() => say(refusal(() => core.attachDevice(core.allocPaging(a), a))))
   } },
@@ -134,6 +150,9 @@ export const scenes: Readonly<Record<string, Scene>> = {
   'stand-in-for-each-claim': { script: { blocked: false }, act: (of, say) => {
     twice(() => claimAndRelease.act(of, say))
   } },
+  'stand-in-for-all-groups': { script: { blocked: false }, devices: [a, b], act: ({ core }) => {
+    for (const each of [a, b]) core.claimDevice(each, owner)
+  } },
   'identity-has-no-addresses': { act: (of, say) => say(of.core.iovaToPhys(identity(of), K)) },
   'identity-removes-pasids': onePasid,
   'claim-keeps-default': claim,
@@ -147,11 +166,13 @@ export const scenes: Readonly<Record<string, Scene>> = {
     core.attachPasid(core.allocPaging(a), a, 1)
     say(refusal(() => core.claimDevice(a, owner)))
   } },
-  'claim-over-user-domain': { act: ({ core }, say) => {
-    core.attachDevice(core.allocPaging(a), a)
-    say(refusal(() => core.claimDevice(a, owner)))
-  } },
+  'claim-over-user-domain': claimOverUserDomain,
   'release-stays-blocked': claimAndRelease,
+  'group-release-stays-blocked': { act: ({ core }) => {
+    core.claimGroup(core.group(a), owner)
+    core.releaseGroup(core.group(a))
+  } },
+  'device-claim-unasked': claimOverUserDomain,
   'native-use-while-owned': { act: ({ core }, say) => {
     core.claimDevice(a, owner)
     say(refusal(() => core.useDefaultDomain(a)))
@@ -173,8 +194,10 @@ export const scenes: Readonly<Record<string, Scene>> = {
     say(refusal(() => core.setDefaultType(core.group(x), 'identity'))) },
   'untrusted-trusted': { devices: [untrusted], options: { defaultType: 'identity' }, act: ({ core }, say) =>
     say(core.group(untrusted).defaultType) },
-  'asked-type-wins': { script: { wishes: { a: 'dma' } }, act: ({ core }, say) =>
-    say(refusal(() => core.setDefaultType(core.group(a), 'identity'))) },
+  'asked-type-wins': identityAgainstDriver,
+  'request-beats-driver': identityAgainstDriver,
+  'static-default-only-against-identity': { script: { staticDefault: 'platform' }, act: ({ core }, say) =>
+    say(refusal(() => core.setDefaultType(core.group(a), 'dma'))) },
   'no-dma-api-overlooked': { ...probe, options: { dmaApi: false } },
   'no-fallback-to-dma': { ...probe, script: { identity: false }, options: { defaultType: 'identity' } },
   'pasid-wish-missing': probe,
@@ -202,12 +225,26 @@ export const scenes: Readonly<Record<string, Scene>> = {
   'relaxable-left-out': { devices: [relaxable], act: () => {} },
   'direct-device-blocked': { devices: [direct], act: ({ core }, say) =>
     say(refusal(() => core.claimDevice(direct, owner))) },
+  'direct-device-on-stand-in': { script: { blocked: false }, devices: [direct], act: ({ core }, say) =>
+    say(refusal(() => core.claimDevice(direct, owner))) },
   'reset-pasids-first': reset,
   'reset-restores-pasids-first': reset,
   'reset-keeps-pasids': reset,
   'attach-during-reset': { act: ({ core }, say) => {
     core.prepareReset(a)
     say(refusal(() => core.attachDevice(core.allocPaging(a), a)))
+  } },
+  'release-waits-for-reset': { act: ({ core }, say) => {
+    core.claimGroup(core.group(a), owner)
+    core.prepareReset(a)
+    say(refusal(() => core.releaseGroup(core.group(a))))
+  } },
+  'reset-restores-removed-pasids': { act: ({ core }) => {
+    const domain = core.allocPaging(a)
+    core.attachPasid(domain, a, 1)
+    core.prepareReset(a)
+    core.detachPasid(domain, a, 1)
+    core.finishReset(a)
   } },
   'inner-reset-ends-all': { act: ({ core }) => {
     core.prepareReset(a)
@@ -223,10 +260,20 @@ export const scenes: Readonly<Record<string, Scene>> = {
   } },
   'pasid-removed-from-nothing': onePasid,
   'pasid-not-removed': onePasid,
+  'pasid-removed-from-first-member': { devices: [x, y], act: ({ core }) => {
+    const domain = core.allocPaging(x)
+    core.attachPasid(domain, x, 1)
+    core.detachPasid(domain, x, 1)
+  } },
   'pasidless-member-set': { script: { maxPasids: { x: 0, y: 8 } }, devices: [x, y], act: ({ core }, say) =>
     say(refusal(() => core.attachPasid(core.allocPaging(x), x, 1))) },
   'pasid-rollback-touches-failing': failingPasid,
   'pasid-rollback-missing': failingPasid,
+  'pasid-rollback-removes': { devices: [x, y], act: ({ core, driver }, say) => {
+    core.attachPasid(core.allocPaging(x), x, 1, {})
+    driver.refuse('pasid paging3 y:1', 'ENOSPC')
+    say(refusal(() => core.replacePasid(core.allocPaging(x), x, 1, {})))
+  } },
   'pasid-slot-kept': failingPasid,
   'replace-attaches': { act: ({ core }, say) =>
     say(refusal(() => core.replacePasid(core.allocPaging(a), a, 1, {}))) },
@@ -243,6 +290,10 @@ export const scenes: Readonly<Record<string, Scene>> = {
   'pasid-visible-early': { act: ({ core, driver }, say) => {
     driver.during('pasid paging2', () => say(refusal(() => core.attachHandle(core.group(a), 1))))
     core.attachPasid(core.allocPaging(a), a, 1, {})
+  } },
+  'pasid-visible-when-first-set': { devices: [x, y], act: ({ core, driver }, say) => {
+    driver.during('pasid paging2', () => say(refusal(() => core.attachHandle(core.group(x), 1))))
+    core.attachPasid(core.allocPaging(x), x, 1, {})
   } },
   'rid-switch-drops-pasids': { act: ({ core }) => {
     const domain = core.allocPaging(a)
@@ -275,6 +326,13 @@ export const scenes: Readonly<Record<string, Scene>> = {
     say(refusal(() => core.map(current(core), 0x1800n, K, K, readWrite))) },
   'failed-map-left': failingMap,
   'failed-map-unmaps-all': failingMap,
+  'failed-map-unmaps-one-more': failingMap,
+  'page-size-by-device-address': { act: ({ core }, say) =>
+    say(refusal(() => core.map(current(core), 0x20_0000n, K, 0x20_0000n, readWrite))) },
+  'failed-sync-unmaps-first-run': { act: ({ core, driver }, say) => {
+    driver.refuse('syncmap', 'EIO')
+    say(refusal(() => core.map(current(core), 0x20_0000n - K, 0x20_0000n - K, 0x20_0000n + K, readWrite)))
+  } },
   'failed-sync-left': { act: ({ core, driver }, say) => {
     driver.refuse('syncmap', 'EIO')
     say(refusal(() => core.map(current(core), K, K, K, readWrite)))
@@ -284,5 +342,9 @@ export const scenes: Readonly<Record<string, Scene>> = {
   'ungathered-not-synced': { script: { ignoresGather: true }, act: ({ core }) => {
     core.map(current(core), K, K, K, readWrite)
     core.unmap(current(core), K, K)
+  } },
+  'ungathered-synced-at-its-start': { script: { ignoresGather: true }, act: ({ core }) => {
+    core.map(current(core), K, K, 2n * K, readWrite)
+    core.unmap(current(core), K, 2n * K)
   } },
 }

@@ -1,6 +1,7 @@
 // The manifest: what this backend declares, from what the units can do.
 import { CONTRACT } from '@iommu/core'
 import type { Manifest } from '@iommu/core'
+import { UNBUILT } from '@iommu/core/driver'
 import { formatNames, pasidFormatNames } from './domains/formats.js'
 import { svaObstacle } from './domains/sva.js'
 import { pasidBitsOfLevels } from './tables/index.js'
@@ -56,9 +57,7 @@ export const declare = (units: readonly Unit[]): Manifest => {
         : { pasid: capabilities.guest ? 'the unit has no guest tables of the depth that PASIDs need' : 'EFR.GTSup is 0' }),
       ...(pasids && !capabilities.guestIo
         ? { 'PASIDs under a blocked requester id': 'EFR.GIOSup is 0: the entry that blocks aborts them too, until the next attach' } : {}),
-      nested: 'not built yet',
-      'dirty tracking': 'not built yet',
-      'page requests': 'not built yet',
+      ...UNBUILT,
     }),
   })
 }

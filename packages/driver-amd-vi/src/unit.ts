@@ -1,7 +1,7 @@
 // One IOMMU under the driver's control: its device table, its rings and its domain ids.
 import { encode } from '@iommu/bits'
 import { IommuError } from '@iommu/core'
-import { createIds } from '@iommu/core/driver'
+import { createIds, noMemory } from '@iommu/core/driver'
 import type { Ids } from '@iommu/core/driver'
 import { frameAddress } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
@@ -54,10 +54,6 @@ export interface UnitOptions {
   readonly programming: Programming
 }
 
-const noMemory = (what: string): never => {
-  throw new IommuError('ENOMEM', `no memory for ${what}`)
-}
-
 /**
  * Takes an IOMMU over: a device table in which every entry aborts, both rings, and translation on. Throws ENODEV where
  * it cannot invalidate everything at once or does not answer, and ENOMEM.
@@ -81,10 +77,7 @@ export const takeOver = (machine: Machine, index: number, options: UnitOptions):
     memory.store128(at, words[0] as bigint, words[1] as bigint)
   }
   memory.order()
-  prepare(machine, {
-    deviceTable: table, deviceTablePages: pages, commands: commands.base, commandLength: commands.length,
-    events: events.base, eventLength: events.length,
-  }, capabilities.guest)
+  prepare(machine, { table: { base: table, pages }, commands, events }, capabilities.guest)
   const queue = commands.open(events)
   enableTranslation(machine)
   queue.submit([everything()])

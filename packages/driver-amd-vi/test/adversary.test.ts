@@ -42,14 +42,14 @@ const passesInBetween = (steps: readonly PlanStep[], from: readonly bigint[], to
   return steps.map((step, at): PlanStep => (at === first ? { do: 'store', index: 0, values: [0n, 0n] } : step))
 }
 
-/** The mutants of the table for AMD, with the paper's verdict of 90 pairs, and what they must break here. */
+/** The mutants, and what they must break here; in comments what an experiment on 90 pairs found (docs/adversary.md). */
 const mutants: Readonly<Record<string, readonly [change: Partial<Programming>, breaks: readonly ('during' | 'after' | 'free')[]]>> = {
-  // Paper: 57 of 90, each way.
+  // 57 of 90, each way.
   'lower half as two stores': [plan(inPieces(false)), ['during']],
   'lower half as two stores, the second first': [plan(inPieces(true)), ['during']],
-  // Paper: 88.
+  // 88.
   'no INVALIDATE_DEVTAB_ENTRY': [{ flushEntry: (facts) => ({ ...programming.flushEntry(facts), entry: [] }) }, ['after', 'free']],
-  // Paper: 63 each, mostly when something is given back.
+  // 63 each, mostly when something is given back.
   'no INVALIDATE_IOMMU_PAGES': [{ flushEntry: (facts) => ({ ...programming.flushEntry(facts), behind: [] }) }, ['free']],
   'pages before the entry': [{
     flushEntry(facts) {
@@ -57,14 +57,14 @@ const mutants: Readonly<Record<string, readonly [change: Partial<Programming>, b
       return { entry: pages, behind: [entry] }
     },
   }, ['free']],
-  // Paper: 17, all arriving at or leaving 5 levels.
+  // 17, all arriving at or leaving 5 levels.
   'halves exchanged': [plan((steps) => {
     const stores = steps.flatMap((step, at) => (step.do === 'store' ? [at] : []))
     const [first, second] = stores
     if (first === undefined || second === undefined || stores.length > 2) return steps
     return steps.map((step, at) => (at === first ? steps[second] as PlanStep : at === second ? steps[first] as PlanStep : step))
   }), ['during']],
-  // Paper: 4 of 90, exactly the pairs that change GuestPagingMode with GV=1.
+  // 4 of 90, exactly the pairs that change GuestPagingMode with GV=1.
   'V cleared while GuestPagingMode changes': [plan(passesInBetween), ['during']],
   'a GCR3 entry that is not invalidated': [{ flushSlot: () => ({ entry: [], behind: [] }) }, ['after', 'free']],
 }

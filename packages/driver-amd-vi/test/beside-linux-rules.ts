@@ -1,5 +1,6 @@
 // Where the driver changes device table entries otherwise than Linux does, and why that is right: named rules.
 import { decode, encode } from '@iommu/bits'
+import type { NotBuilt, StepRule, WordRule } from '../../../tools/driver-tests/beside-linux.js'
 import { entryTag, usesSlot } from '../src/domains/words.js'
 import { flushTag } from '../src/programming/invalidate.js'
 import type { Command } from '../src/programming/plan.js'
@@ -20,26 +21,10 @@ export interface Change {
   readonly to: Words
 }
 
-/** A difference in the words themselves. */
-export interface WordRule {
-  readonly id: string
-  readonly field: 'DomainID' | 'PPR' | 'SysMgt'
-  holds(change: Change): boolean
-  readonly says: string
-}
-
-/** A difference in the steps: what makes Linux's the driver's where it holds. */
-export interface StepRule {
-  readonly id: string
-  /** Whether hardware can tell the two apart. */
-  readonly seen: boolean
-  rewrite(theirs: readonly Step[], change: Change): readonly Step[]
-  readonly says: string
-}
-
 const fields = (words: Words): ReturnType<typeof decode<typeof deviceTableEntry['fields']>> => decode(deviceTableEntry, words)
 
-export const wordRules: readonly WordRule[] = [
+/** Differences in the words themselves. */
+export const wordRules: readonly WordRule<Change, 'DomainID' | 'PPR' | 'SysMgt'>[] = [
   {
     id: 'identity-domain', field: 'DomainID', holds: ({ to }) => fields(to).Mode === 0 && fields(to).GV === 0 && fields(to).TV === 1,
     says: 'Linux takes the id of its identity domain from its allocator, the driver has 1 for it, which is what Linux\'s is '
@@ -69,8 +54,8 @@ const groups = (steps: readonly Step[], change: (commands: readonly Command[], a
     return commands.length === 0 ? [] : [{ do: 'invalidate', commands }]
   })
 
-/** In the order in which they are tried. */
-export const stepRules: readonly StepRule[] = [
+/** What makes Linux's steps the driver's, in the order in which they are tried. */
+export const stepRules: readonly StepRule<Change, Step>[] = [
   {
     id: 'equal-stores', seen: false,
     rewrite(theirs, { from }) {
@@ -135,8 +120,8 @@ export const stepRules: readonly StepRule[] = [
   },
 ]
 
-/** What the records have and the driver has not, with the number of records. */
-export const notBuilt: Readonly<Record<string, { readonly records: number; readonly says: string }>> = {
+/** By operation, or by the state that comes of it. */
+export const notBuilt: NotBuilt = {
   'nested': { records: 18, says: 'nested translation' },
   'v1 domain 7 dirty': { records: 10, says: 'dirty tracking' },
   'store an entry that is not valid': { records: 10, says: 'the driver never stores an entry that is not valid: DMA would pass' },

@@ -1,7 +1,10 @@
 // The planner beside Linux's: the same changes of device table entries, words and steps laid side by side.
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { decode, encode } from '@iommu/bits'
+import { exchanged, uses } from '../../../tools/driver-tests/beside-linux.js'
+import type { Beside } from '../../../tools/driver-tests/beside-linux.js'
+import { fixture } from '../../../tools/driver-tests/layouts.js'
+import { hex } from '../../../tools/driver-tests/spell.js'
 import { entryTag, entryWords } from '../src/domains/words.js'
 import type { Gcr3Facts, PointState, WordFacts } from '../src/domains/words.js'
 import { flushEntry } from '../src/programming/invalidate.js'
@@ -28,7 +31,7 @@ interface Recorded {
   readonly toState: string
 }
 
-const records = JSON.parse(readFileSync(new URL('fixtures/linux-transitions.json', import.meta.url), 'utf8')) as Recorded[]
+const records = fixture<readonly Recorded[]>(import.meta.url, 'linux-transitions')
 const bigints = (words: readonly string[]): bigint[] => words.map(BigInt)
 const SOURCE = 0x2a
 
@@ -78,14 +81,7 @@ const oursOf = (record: Recorded): Step[] => {
 }
 
 const spell = (steps: readonly Step[]): string[] => steps.map((step) =>
-  JSON.stringify(step, (_, value: unknown) => (typeof value === 'bigint' ? `0x${value.toString(16)}` : value)))
-
-interface Beside {
-  readonly id: number
-  readonly rules: readonly string[]
-  readonly seen: boolean
-  readonly unexplained: readonly string[]
-}
+  JSON.stringify(step, (_, value: unknown) => (typeof value === 'bigint' ? hex(value) : value)))
 
 const beside = (record: Recorded, ours: readonly Step[]): Beside => {
   const change = changeOf(record)
@@ -101,12 +97,6 @@ const beside = (record: Recorded, ours: readonly Step[]): Beside => {
     id: record.id, rules: used.map(({ id }) => id), seen: used.some(({ seen }) => seen),
     unexplained: equal ? [] : [spell(theirs).join(' '), spell(ours).join(' ')],
   }
-}
-
-const uses = (lists: readonly (readonly string[])[]): Record<string, number> => {
-  const counts: Record<string, number> = {}
-  for (const each of lists.flat()) counts[each] = (counts[each] ?? 0) + 1
-  return counts
 }
 
 test('each record is compared, or of a kind that is not built', () => {
@@ -173,9 +163,7 @@ describe('the comparison can fail', () => {
     ours.forEach((_step, at) => {
       expect([at, 'left out', beside(record, ours.filter((_each, index) => index !== at)).unexplained.length]).toEqual([at, 'left out', 2])
       if (at + 1 === ours.length) return
-      const exchanged = [...ours]
-      exchanged.splice(at, 2, ours[at + 1] as Step, ours[at] as Step)
-      expect([at, 'exchanged', beside(record, exchanged).unexplained.length]).toEqual([at, 'exchanged', 2])
+      expect([at, 'exchanged', beside(record, exchanged(ours, at)).unexplained.length]).toEqual([at, 'exchanged', 2])
     })
   })
 })

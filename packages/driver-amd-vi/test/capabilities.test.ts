@@ -1,5 +1,6 @@
 // What each bit of the capability registers means, one at a time: it changes what it is about, and nothing else.
 import { expect, test } from 'vitest'
+import { withBits } from '../../../tools/driver-tests/layouts.js'
 import { commands, pasidBitsOfLevels, platformWords, readCapabilities, widthOfMode } from '../src/tables/index.js'
 import type { Capabilities } from '../src/tables/index.js'
 
@@ -7,7 +8,6 @@ const nothing: Capabilities = {
   hostLevels: 4, guest: false, guestLevels: [], gcr3Levels: 1, pasidBits: 0, guestIo: false, notPresentCache: false, deviceTlb: false,
   invalidateAll: false, noExecute: false, hostAccess: false, hostDirty: false,
 }
-const at = (...bits: readonly number[]): bigint => bits.reduce((word, bit) => word | (1n << BigInt(bit)), 0n)
 const guest = { guest: true, guestLevels: [4], pasidBits: 1 } as const
 
 test('of nothing', () => expect(readCapabilities(0n, 0)).toEqual(nothing))
@@ -32,7 +32,7 @@ test.each<[string, number[], Partial<Capabilities>]>([
   ['GIOSUP', [4, 48], { ...guest, guestIo: true }],
   ['HASUP', [49], { hostAccess: true }],
   ['HDSUP', [52], { hostDirty: true }],
-])('FEATURE_%s', (_name, bits, changed) => expect(readCapabilities(at(...bits), 0)).toEqual({ ...nothing, ...changed }))
+])('FEATURE_%s', (_name, bits, changed) => expect(readCapabilities(withBits(...bits), 0)).toEqual({ ...nothing, ...changed }))
 
 // IOMMU_CAP_IOTLB and IOMMU_CAP_NPCACHE.
 test.each<[string, number, Partial<Capabilities>]>([

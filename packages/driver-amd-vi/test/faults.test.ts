@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { createRegisters, PhysicalMemory } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
+import { withoutMemory } from '../../../tools/driver-tests/machines.js'
 import { createEventReader } from '../src/programming/faults.js'
 import type { EventReader, RecordedFault } from '../src/programming/faults.js'
 import { OFFSETS } from '../src/tables/index.js'
@@ -38,7 +39,5 @@ test.each<[string, bigint, bigint, Omit<RecordedFault, 'words'>]>([
 ])('%s', (_what, first, second, expected) => expect(read(first, second)).toEqual(expected))
 
 test('nothing is taken where there is no memory', () => {
-  const memory = new PhysicalMemory()
-  memory.pages.failAt(1)
-  expect(createEventReader({ memory } as unknown as Machine)).toBeUndefined()
+  expect(createEventReader(withoutMemory(1))).toBeUndefined()
 })

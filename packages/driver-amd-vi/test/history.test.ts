@@ -1,23 +1,19 @@
 // What Linux has written for devices without a domain, and what the hardware makes of it.
 import { describe, expect, test } from 'vitest'
 import { decode } from '@iommu/bits'
-import { driverOver } from '../src/backends.js'
-import { createAmdMachine } from '../src/model/index.js'
+import { entryAt, putWords, wordsAt } from '../../../tools/driver-tests/dma.js'
 import { deviceTableEntry } from '../src/tables/index.js'
 import { historicEntries } from '../src/variants/history.js'
+import { made, read } from './scene.js'
 
-const device = { name: 'x', requesterId: 0x20 }
 const address = 0x12_3000n
 
 describe.each(historicEntries.map((each) => [each.id, each] as const))('%s', (_id, { words, reads, writes }) => {
-  const machine = createAmdMachine({ profile: { guest: false } })
-  const driver = driverOver([machine], () => undefined)
-  driver.probeDevice(device)
-  const at = machine.walk({ source: 0x20, kind: 'untranslated', address, access: 'read' }).steps[0]?.address as bigint
-  const current = Array.from({ length: 4 }, (_, index) => machine.memory.load64(at + BigInt(index * 8)))
-  words(current).forEach((word, index) => machine.memory.store64(at + BigInt(index * 8), word))
+  const { machine } = made({ guest: false })
+  const at = entryAt(machine, read(address), 'amd.dte')
+  putWords(machine, at, words(wordsAt(machine, at, 4)))
   test.each([['read', reads], ['write', writes]] as const)('a %s: %s', (access, expected) => {
-    const outcome = machine.dma({ source: 0x20, kind: 'untranslated', address, access })
+    const outcome = machine.dma(read(address, { access }))
     expect(outcome.result === 'translated' ? ['passes', outcome.address] : ['blocked', undefined]).toEqual([expected, expected === 'passes' ? address : undefined])
   })
 })

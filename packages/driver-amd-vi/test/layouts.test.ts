@@ -1,59 +1,20 @@
 // Layouts, held by words from outside: worked examples decoded by QEMU's own macros, and field values by Linux's
 // and QEMU's masks (fixtures/README.md).
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { confirmation, decode, encode } from '@iommu/bits'
+import { confirmation, decode } from '@iommu/bits'
 import type { Entry, Field } from '@iommu/bits'
 import * as formats from '@iommu/page-table'
+import { fixture, layoutsIn, readsAlike, workedExamples } from '../../../tools/driver-tests/layouts.js'
+import type { Example, Outside, Worked } from '../../../tools/driver-tests/layouts.js'
 import * as tables from '../src/tables/index.js'
 
-const layouts = new Map(([...Object.values(tables), ...Object.values(formats)] as unknown[])
-  .filter((each): each is Entry => typeof each === 'object' && each !== null && 'fields' in each && 'bits' in each)
-  .map((each) => [each.name, each]))
+const layouts = layoutsIn(tables, formats)
 const ours = [...layouts.keys()].filter((name) => name.startsWith('amd.'))
 
-const fixture = (name: string): unknown => JSON.parse(readFileSync(new URL(`./fixtures/${name}.json`, import.meta.url), 'utf8'))
+const worked = fixture<readonly Worked[]>(import.meta.url, 'worked')
+const outside = fixture<Outside<unknown, Example & { readonly id: string }>>(import.meta.url, 'fields')
 
-interface Worked {
-  readonly what: string
-  readonly entry: string
-  readonly words: readonly string[]
-  readonly fields: Readonly<Record<string, string>>
-}
-
-const worked = fixture('worked') as readonly Worked[]
-
-describe('worked examples', () => {
-  test.each(worked.map((each) => [each.what, each] as const))('%s', (_what, { entry, words, fields }) => {
-    const layout = layouts.get(entry) as Entry
-    const values = decode(layout, words.map(BigInt))
-    for (const [name, value] of Object.entries(fields)) expect(`${name} ${String(BigInt(values[name] as number | bigint))}`).toBe(`${name} ${String(BigInt(value))}`)
-    const given = Object.fromEntries(Object.entries(fields).map(([name, value]) =>
-      [name, ['address', 'wide'].includes(layout.fields[name]?.kind ?? '') ? BigInt(value) : Number(value)]))
-    expect(encode(layout, given)).toEqual(words.map(BigInt))
-  })
-})
-
-type Bits = readonly (readonly [high: number, low: number])[]
-
-interface Outside {
-  readonly entries: Readonly<Record<string, {
-    readonly fields: Readonly<Record<string, {
-      readonly bits: Bits
-      readonly valueMask: string
-      readonly source: 'linux' | 'qemu' | 'both'
-      readonly alias?: readonly string[]
-    }>>
-  }>>
-  readonly vectors: readonly {
-    readonly id: string
-    readonly entry: string
-    readonly words: readonly string[]
-    readonly fields: Readonly<Record<string, string>>
-  }[]
-}
-
-const outside = fixture('fields') as Outside
+describe('worked examples', () => workedExamples(worked, layouts))
 
 /** Values that are no field of ours: all flags in one number, a part of a split field, a reading of bits that have another name. */
 const isPart = (name: string): boolean => name === 'Flags' || name.startsWith('GCR3TRP[')
@@ -87,14 +48,9 @@ describe('fields by the masks of Linux and QEMU', () => {
       fields[name] === undefined && !Object.values(otherwise[entry] ?? {}).flat().includes(name) && confirmation(layout, name).length > 0)
     expect(silent).toEqual([])
   })
-  test.each(known.map((each) => [each.id, each] as const))('%s', (_id, { entry, words, fields }) => {
-    const values = decode(layouts.get(entry) as Entry, words.map(BigInt))
-    for (const [name, value] of Object.entries(fields)) {
-      if (isPart(name)) continue
-      const mask = BigInt(outside.entries[entry]?.fields[name]?.valueMask ?? 0)
-      expect([name, valueOf(entry, values, name) & mask]).toEqual([name, BigInt(value)])
-    }
-  })
+  test.each(known.map((each) => [each.id, each] as const))('%s', (_id, vector) => readsAlike(
+    outside, vector, layouts.get(vector.entry) as Entry, (values, name) => (isPart(name) ? undefined : valueOf(vector.entry, values, name)),
+  ))
 })
 
 describe('registers that a real machine reported', () => {

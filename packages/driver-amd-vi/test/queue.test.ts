@@ -3,6 +3,8 @@
 import { describe, expect, test } from 'vitest'
 import { createRegisters, PhysicalMemory } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
+import { wordsAt } from '../../../tools/driver-tests/dma.js'
+import { withoutMemory } from '../../../tools/driver-tests/machines.js'
 import type { EventReader } from '../src/programming/faults.js'
 import { createCommandBuffer } from '../src/programming/queue.js'
 import type { CommandBuffer, CommandQueue } from '../src/programming/queue.js'
@@ -54,7 +56,7 @@ test('commands lie in order behind each other, and a wait that stores is the las
   const { queue, memory, base } = played()
   queue.submit([FORGET_ENTRY, FORGET_DEVICE])
   queue.submit([FORGET_ENTRY])
-  const words = Array.from({ length: 10 }, (_, index) => memory.load64(base + BigInt(index * 8)))
+  const words = wordsAt({ memory }, base, 10)
   expect([...words.slice(0, 4), ...words.slice(6, 8)]).toEqual([...FORGET_ENTRY, ...FORGET_DEVICE, ...FORGET_ENTRY])
   // Opcode 1 with S, to the same place, another number each time.
   expect([(words[4] as bigint) >> 60n, (words[4] as bigint) & 7n]).toEqual([1n, 1n])
@@ -68,11 +70,7 @@ test('the wait is read until it has written, and no longer', () => {
 })
 
 test('nothing is taken where there is no memory', () => {
-  for (const n of [1, 2]) {
-    const memory = new PhysicalMemory()
-    memory.pages.failAt(n)
-    expect(createCommandBuffer({ memory } as unknown as Machine)).toBeUndefined()
-  }
+  for (const n of [1, 2]) expect(createCommandBuffer(withoutMemory(n))).toBeUndefined()
 })
 
 describe('ENODEV', () => {

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { createRegisters } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
+import { hex } from '../../../tools/driver-tests/spell.js'
 import { enableTranslation, prepare, restartEvents } from '../src/programming/registers.js'
 
 /** What is written to registers that begin with these values. */
@@ -12,13 +13,13 @@ const written = (begin: Readonly<Record<number, bigint>>, act: (machine: Machine
     read: (offset) => values.get(offset) ?? 0n,
     write(offset, _bits, value) {
       values.set(offset, value)
-      did.push(`0x${offset.toString(16)} 0x${value.toString(16)}`)
+      did.push(hex(offset, value))
     },
   })
   act({ registers } as unknown as Machine)
   return did
 }
-const places = { deviceTable: 0x13a_8000n, deviceTablePages: 4, commands: 0x13a_2000n, commandLength: 9, events: 0x32f_0000n, eventLength: 9 }
+const places = { table: { base: 0x13a_8000n, pages: 4 }, commands: { base: 0x13a_2000n, length: 9 }, events: { base: 0x32f_0000n, length: 9 } }
 
 test('over a unit that somebody has left on; the bases are those that Linux set on a real machine', () => {
   // Control as recorded: x2APIC bits and interrupts stay as they are.

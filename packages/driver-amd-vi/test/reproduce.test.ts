@@ -1,28 +1,27 @@
 // The driver's words beside those that Linux left in memory: given kind of domain, ids and roots, the same entries; given
 // the pages, the same tables. Captures lie beside the repository where somebody has put them.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { decode } from '@iommu/bits'
 import { frameAddress, frameOf, PhysicalMemory } from '@iommu/hardware'
 import type { HardwareView } from '@iommu/hardware'
 import { amdV1Entry, leaves } from '@iommu/page-table'
+import type { EmptyTable } from '@iommu/page-table'
+import { captured, capturedTables, capturesOf } from '../../../tools/driver-tests/captures.js'
+import { hex } from '../../../tools/driver-tests/spell.js'
 import { deviceTableEntry, OFFSETS, readCapabilities } from '../src/tables/index.js'
 import type { HostLevels } from '../src/tables/index.js'
 import { entryWords, tablesFormat, writeTables } from '../src/reproduce.js'
-import type { EmptyTable, PointState, TablesFacts } from '../src/reproduce.js'
+import type { PointState, TablesFacts } from '../src/reproduce.js'
 
-const FOLDER = new URL('../../../../shared/captures/', import.meta.url)
-const captures = existsSync(FOLDER) ? readdirSync(FOLDER).filter((name) => name.startsWith('amd-')) : []
+const captures = capturesOf('amd')
 
 interface Expected {
   readonly devices: readonly { readonly bdf: string; readonly effectFromTables: string; readonly words: readonly string[] }[]
 }
 
-const json = (name: string, file: string): unknown => JSON.parse(readFileSync(new URL(`${name}/${file}`, FOLDER), 'utf8'))
-
 const viewOf = (name: string): HardwareView => {
-  const { pages, zeroPages } = json(name, 'tables.json') as { pages: Record<string, number>; zeroPages: readonly string[] }
-  const bytes = readFileSync(new URL(`${name}/tables.bin`, FOLDER))
+  const { pages, zeroPages } = captured<{ pages: Record<string, number>; zeroPages: readonly string[] }>(name, 'tables')
+  const bytes = capturedTables(name)
   const offsets = new Map(Object.entries(pages).map(([address, offset]) => [frameOf(BigInt(address)), offset]))
   const zeros = new Set(zeroPages.map((address) => frameOf(BigInt(address))))
   let low = 0
@@ -75,7 +74,7 @@ const differences = (theirs: HardwareView, a: number, ours: HardwareView, b: num
     if (isTable && other.PR === 1 && other.NextLevel === one.NextLevel && (left ^ right) === (one.ADDR ^ other.ADDR)) {
       found.push(...differences(theirs, frameOf(one.ADDR), ours, frameOf(other.ADDR), level - 1))
     } else if (left !== right) {
-      found.push(`level ${level} index ${index}: 0x${left.toString(16)}, ours 0x${right.toString(16)}`)
+      found.push(`level ${level} index ${index}: ${hex(left)}, ours ${hex(right)}`)
     }
   }
   return found
@@ -83,8 +82,8 @@ const differences = (theirs: HardwareView, a: number, ours: HardwareView, b: num
 
 describe.skipIf(captures.length === 0)('captures of Linux 7.3.4', () => {
   test.each(captures)('%s', (name) => {
-    const { devices } = json(name, 'expected.json') as Expected
-    const { registers } = json(name, 'registers.json') as { registers: readonly { offset: string; value: string }[] }
+    const { devices } = captured<Expected>(name, 'expected')
+    const { registers } = captured<{ registers: readonly { offset: string; value: string }[] }>(name, 'registers')
     const capabilities = readCapabilities(BigInt(registers.find(({ offset }) => Number(offset) === OFFSETS.EFR)?.value ?? 0), 0)
     const view = viewOf(name)
     const roots = new Map<bigint, TablesFacts>()
@@ -100,7 +99,7 @@ describe.skipIf(captures.length === 0)('captures of Linux 7.3.4', () => {
       const pages = [...leaves(tablesFormat(facts), view, frameOf(root))]
       const memory = new PhysicalMemory()
       const { rootFrame } = writeTables(memory, facts, pages, empty)
-      expect([`0x${root.toString(16)}`, differences(view, frameOf(root), memory.walker, rootFrame, facts.levels)]).toEqual([`0x${root.toString(16)}`, []])
+      expect([hex(root), differences(view, frameOf(root), memory.walker, rootFrame, facts.levels)]).toEqual([hex(root), []])
     }
     expect(devices.length).toBeGreaterThan(5)
   })

@@ -1,11 +1,12 @@
 // What a switch stores and flushes, step by step, as literal words.
 import { describe, expect, test } from 'vitest'
 import { encode } from '@iommu/bits'
+import { coveringShift } from '@iommu/hardware'
+import { spellPlan } from '../../../tools/driver-tests/spell.js'
 import { entryTag, entryWords, gcr3Words } from '../src/domains/words.js'
 import type { Gcr3Facts, PointState, WordFacts } from '../src/domains/words.js'
-import { coveringShift, flushDevicePages, flushEntry, flushPages, flushSlot, flushTag } from '../src/programming/invalidate.js'
+import { flushDevicePages, flushEntry, flushPages, flushSlot, flushTag } from '../src/programming/invalidate.js'
 import { planEntry, planSlot } from '../src/programming/plan.js'
-import type { PlanStep } from '../src/programming/plan.js'
 import { deviceTableEntry } from '../src/tables/index.js'
 
 const SOURCE = 0x110
@@ -20,16 +21,8 @@ const host: PointState = { kind: 'host', levels: 3, root: 0x1_2345_6000n, domain
 const guest4: PointState = { kind: 'guest', levels: 4, root: 0x9000n }
 const guest5: PointState = { kind: 'guest', levels: 5, root: 0xa000n }
 
-const hex = (value: bigint): string => `0x${value.toString(16)}`
-const spell = (steps: readonly PlanStep[]): string[] => steps.map((step) => {
-  switch (step.do) {
-    case 'store': return `q${step.index} ${step.values.map(hex).join(' ')}`
-    case 'invalidate': return step.commands.map((words) => words.map(hex).join(' ')).join(', ')
-    default: return step.do
-  }
-})
 const words = (state: PointState, facts: WordFacts): bigint[] => entryWords(state, facts, EMPTY)
-const planned = (from: readonly bigint[], to: readonly bigint[], ats = false): string[] => spell(planEntry(from, to, flushEntry({
+const planned = (from: readonly bigint[], to: readonly bigint[], ats = false): string[] => spellPlan(planEntry(from, to, flushEntry({
   source: SOURCE, old: entryTag(from), deviceTlbs: ats ? [{ source: SOURCE, queueDepth: 0 }] : [], pasids: [],
 })))
 
@@ -99,7 +92,7 @@ describe('a device table entry', () => {
 describe('an entry of a GCR3 table', () => {
   const flushes = flushSlot({ tag: { domainId: 7, pasid: 0x123 }, deviceTlbs: [{ source: SOURCE, queueDepth: 0 }] })
   test('is one store in place, then its pages, then the device\'s TLB', () => {
-    expect(spell(planSlot([0x1001n], [0x2001n], flushes))).toEqual([
+    expect(spellPlan(planSlot([0x1001n], [0x2001n], flushes))).toEqual([
       'order', 'q0 0x2001', '0x3000000700000123 0x7ffffffffffff007', '0x4023011020010110 0x7ffffffffffff005',
     ])
     expect(planSlot([0x1001n], [0x1001n], flushes)).toEqual([])

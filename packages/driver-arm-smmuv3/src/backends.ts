@@ -36,7 +36,6 @@ const backend = backendsOf<Profile, IommuOps, CpuAddressSpace>({
   lure: LURE,
   harmless: {
     'map-not-synced': 'that nothing is mapped is never cached (IHI0070 3.21.1): a map needs no flush',
-    'failed-sync-left': 'a map needs no flush, so that none can fail',
   },
   defaults: defaultProfile,
   widths: ({ outputBits }) => ({ physicalBits: outputBits, deviceBits: Math.min(outputBits, 39) }),

@@ -1,6 +1,7 @@
 // The manifest: what this backend declares, from what the SMMUs can do.
 import { CONTRACT } from '@iommu/core'
 import type { Manifest } from '@iommu/core'
+import { UNBUILT } from '@iommu/core/driver'
 import { formatNames, pasidFormatNames } from './domains/formats.js'
 import { svaObstacle } from './domains/sva.js'
 import type { Unit } from './unit.js'
@@ -36,9 +37,7 @@ export const declare = (units: readonly Unit[]): Manifest => {
       'identity on PASIDs': 'no context descriptor passes addresses through',
       'stage 2 with PASIDs': 'a stream of stage 2 has no CD table',
       hitless: 'two domains of a stage differ in more than one word of the entry: a switch blocks DMA for a moment',
-      nested: 'not built yet',
-      'dirty tracking': 'not built yet',
-      'page requests': 'not built yet',
+      ...UNBUILT,
     }),
   })
 }

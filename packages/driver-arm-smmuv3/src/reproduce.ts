@@ -1,10 +1,9 @@
 // What the driver writes, without hardware: entries from plain facts, and tables that hold given pages. For whoever
 // wants to lay its words beside somebody else's.
 import { decode } from '@iommu/bits'
-import { createGather } from '@iommu/core'
 import type { Memory } from '@iommu/hardware'
-import { armStage1Entry, armStage2Entry, createPageTable } from '@iommu/page-table'
-import type { Format, PageTable } from '@iommu/page-table'
+import { armStage1Entry, armStage2Entry, writeTables as write } from '@iommu/page-table'
+import type { EmptyTable, Format, MappedPage, WrittenTables } from '@iommu/page-table'
 import { formatOf } from './domains/formats.js'
 import type { Capabilities, GranuleShift } from './tables/index.js'
 
@@ -24,63 +23,20 @@ export interface TablesFacts {
   readonly capabilities: Pick<Capabilities, 'outputBits' | 'coherent'>
 }
 
-/** One page of a domain. Addresses and sizes in bytes. */
-export interface MappedPage {
-  readonly iova: bigint
-  readonly physical: bigint
-  readonly pageSize: bigint
-  readonly read: boolean
-  readonly write: boolean
-  /** Somebody else's leaf for it: whether it may be executed is taken from there. Absent: it may. */
+/** One page of a domain, perhaps as somebody else has it. */
+export interface LikePage extends MappedPage {
+  /** Somebody else's leaf for it: whether it may be executed is taken from there. */
   readonly word?: bigint
-}
-
-/** A table in which nothing is mapped any more: the driver keeps it until a whole range around it is unmapped. */
-export interface EmptyTable {
-  /** First address that it translates. */
-  readonly iova: bigint
-  /** Counted from 1, which holds the smallest pages. */
-  readonly level: number
-}
-
-/** Tables in memory. */
-export interface WrittenTables {
-  readonly format: Format
-  readonly rootFrame: number
 }
 
 /** The format of a domain's tables, as the driver chooses it. */
 export const tablesFormat = ({ stage, granule, capabilities }: TablesFacts): Format => formatOf(stage, granule, capabilities)
 
-const neverExecuted = ({ stage }: TablesFacts, word: bigint | undefined): boolean => {
-  if (word === undefined) return false
-  return stage === 1 ? decode(armStage1Entry, [word]).UXN === 1 : decode(armStage2Entry, [word]).XN !== 0
-}
+const neverExecuted = ({ stage }: TablesFacts, word: bigint): boolean =>
+  (stage === 1 ? decode(armStage1Entry, [word]).UXN === 1 : decode(armStage2Entry, [word]).XN !== 0)
 
-/** Maps pages over one entry of the table, and takes them away again: the table stays, and nothing below it. */
-const leaveEmpty = (table: PageTable, { iova, level }: EmptyTable): void => {
-  const { shift, leafLevel } = table.format
-  let page = level
-  while (page > 1 && leafLevel[shift[page] as number] !== page) page--
-  const pageShift = shift[page] as number
-  const count = 2 ** ((shift[level] as number) - pageShift)
-  const pageSize = 1n << BigInt(pageShift)
-  table.mapPages(iova, 0n, pageSize, count, { read: true, write: true })
-  table.unmapPages(iova, pageSize, count, createGather())
-}
-
-/**
- * Maps the pages into new tables, with a history that leaves the empty tables behind. A page that the driver would
- * refuse is not there then. Throws IommuError ENOMEM where there is no memory for the root.
- */
+/** Tables that hold the pages, and the empty tables that a history has left. Throws IommuError ENOMEM where there is no memory for the root. */
 export const writeTables = (
-  memory: Memory, facts: TablesFacts, pages: readonly MappedPage[], empty: readonly EmptyTable[],
-): WrittenTables => {
-  const format = tablesFormat(facts)
-  const table = createPageTable({ format, memory, coherent: facts.capabilities.coherent })
-  for (const each of empty) leaveEmpty(table, each)
-  for (const { iova, physical, pageSize, read, write, word } of pages) {
-    table.mapPages(iova, physical, pageSize, 1, { read, write, noExecute: neverExecuted(facts, word) })
-  }
-  return { format, rootFrame: table.rootFrame }
-}
+  memory: Memory, facts: TablesFacts, pages: readonly LikePage[], empty: readonly EmptyTable[],
+): WrittenTables => write({ format: tablesFormat(facts), memory, coherent: facts.capabilities.coherent },
+  pages.map(({ word, ...page }) => (word === undefined ? page : { ...page, noExecute: neverExecuted(facts, word) })), empty)

@@ -1,6 +1,6 @@
 // One SMMU under the driver's control: its stream table, its queues, its ASIDs and VMIDs.
 import { IommuError } from '@iommu/core'
-import { createIds } from '@iommu/core/driver'
+import { createIds, noMemory } from '@iommu/core/driver'
 import type { Ids } from '@iommu/core/driver'
 import { frameAddress } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
@@ -37,10 +37,6 @@ export interface Unit {
   readonly vmids: Ids
   /** Address of a source's entry; makes its table where there is none. Throws ENOMEM, ENODEV, EINVAL for a source too large. */
   streamEntry(source: number): bigint
-}
-
-const noMemory = (what: string): never => {
-  throw new IommuError('ENOMEM', `no memory for ${what}`)
 }
 
 /** Why the driver cannot use an SMMU, or undefined where it can. */

@@ -5,6 +5,9 @@ import { encode } from '@iommu/bits'
 import type { AdversaryOptions, DmaRequest, Finding, Outcome } from '@iommu/hardware'
 import { armStage1, armStage2, createPageTable } from '@iommu/page-table'
 import type { Format, PageTable } from '@iommu/page-table'
+import { hostilePage, pairsOf } from '../../../tools/driver-tests/adversary.js'
+import { putWords, requestsOf } from '../../../tools/driver-tests/dma.js'
+import { backends } from '../src/backends.js'
 import { createContexts } from '../src/devices/contexts.js'
 import { contextWords, endedContextWords, streamWords } from '../src/domains/words.js'
 import type { StreamFacts } from '../src/domains/words.js'
@@ -65,16 +68,6 @@ export const groupsOf = (actions: readonly Action[]): Group[] => {
 const [low, high] = encode(syncCommand, { Opcode: OPCODES.sync, CS: SYNC_SIGNALS.none }) as [bigint, bigint]
 const SYNC: Command = [low, high]
 
-/**
- * Frame 0 as an attacker would like it: a stream table entry of stage 1, a valid context, or tables and pages that lead
- * on. A pointer that is zero must not go unnoticed because there is nothing at address 0.
- */
-const hostile = (): Uint8Array => {
-  const page = new Uint8Array(4096)
-  for (let at = 0; at < page.length; at += 8) page.set([0x4b, 0x04], at)
-  return page
-}
-
 export interface Scene {
   readonly machine: SmmuMachine
   readonly unit: Unit
@@ -99,7 +92,7 @@ export const STREAMS = [
 export const createScene = (options: AdversaryOptions = {}, barrier = true): Scene => {
   const machine = createSmmuMachine({ profile: { granules: [12] }, endpoints: new Map([[SOURCE, { pasidWidth: 4, atsQueueDepth: 31 }]]) })
   const { memory, registers } = machine
-  memory.load(0n, hostile())
+  memory.load(0n, hostilePage(backends[0] as (typeof backends)[number]))
   const adversary = createSmmuAdversary(machine, { stores: 'prompt', ...options })
   const unit = takeOver(machine, 0, programming)
   const { capabilities } = unit
@@ -120,10 +113,9 @@ export const createScene = (options: AdversaryOptions = {}, barrier = true): Sce
     ['ended', endedContextWords(contextOf(a.root, 1))],
   ])
   const tables = [createContexts(unit, [SOURCE], 4), createContexts(unit, [SOURCE], 4)] as const
-  const put = (address: bigint, words: Words): void => words.forEach((word, index) => memory.store64(address + BigInt(index * 8), word))
-  put(tables[0].entry(0) as bigint, contexts.get('ASID 1') as Words)
-  put(tables[1].entry(0) as bigint, contextOf(elsewhere.root, 4))
-  for (const each of tables) put(each.entry(PASID) as bigint, contextOf(pasids.root, 3))
+  putWords(machine, tables[0].entry(0) as bigint, contexts.get('ASID 1') as Words)
+  putWords(machine, tables[1].entry(0) as bigint, contextOf(elsewhere.root, 4))
+  for (const each of tables) putWords(machine, each.entry(PASID) as bigint, contextOf(pasids.root, 3))
   const facts = (ats: boolean, index: 0 | 1 = 0): StreamFacts => {
     const { address, max, leaves } = tables[index]
     return { capabilities, ats, contexts: { address, max, leaves } }
@@ -144,11 +136,7 @@ export const createScene = (options: AdversaryOptions = {}, barrier = true): Sce
   const both = 2 ** unit.queue.log2size * 2
   const send = (commands: readonly Command[]): void => {
     const produced = registers.read32(OFFSETS.CMDQ_PROD)
-    commands.forEach(([low, high], index) => {
-      const at = unit.queue.base + BigInt(((produced + index) % (both / 2)) * 16)
-      memory.store64(at, low)
-      memory.store64(at + 8n, high)
-    })
+    commands.forEach((words, index) => putWords(machine, unit.queue.base + BigInt(((produced + index) % (both / 2)) * 16), words))
     if (barrier) memory.order()
     registers.write32(OFFSETS.CMDQ_PROD, (produced + commands.length) % both)
   }
@@ -173,7 +161,7 @@ export const createScene = (options: AdversaryOptions = {}, barrier = true): Sce
 
 /** The two probes of the experiment: a request without SSID, and one with. */
 export const PROBES: readonly DmaRequest[] = [undefined, PASID].map((pasid) =>
-  ({ source: SOURCE, kind: 'untranslated', address: MAPPED, access: 'read', ...(pasid === undefined ? {} : { pasid }) }))
+  requestsOf(SOURCE)(MAPPED, pasid === undefined ? {} : { pasid }))
 
 /** What came of one change. */
 export interface Result {
@@ -213,10 +201,10 @@ export interface Setup {
 
 /** Every ordered pair of stream states, each on a fresh machine, with a writer. */
 export const runStreams = (writer: Writer, { options, barrier }: Setup = {}): Result[] =>
-  STREAMS.flatMap((from) => STREAMS.filter((to) => to !== from).map((to) => {
+  pairsOf(STREAMS).map(([from, to]) => {
     const scene = createScene(options, barrier)
     const [old, next] = [scene.streams.get(from), scene.streams.get(to)] as [Words, Words]
     scene.write('stream', scene.streams.get('abort') as Words, old, streamWriter)
     scene.adversary.track(...PROBES)
     return runChange(scene, `${from} -> ${to}`, () => scene.write('stream', old, next, writer))
-  }))
+  })

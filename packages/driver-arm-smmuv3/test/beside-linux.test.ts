@@ -1,19 +1,9 @@
 // The planner beside Linux's entry writer: the same changes, stores and syncs laid side by side.
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { planContext, planStream } from '../src/programming/plan.js'
 import type { PlanStep } from '../src/programming/plan.js'
-
-type Recorded = readonly [id: number, kind: 'ste' | 'cd', from: number, to: number, cleared: 0 | 1, steps: string, what: string]
-const { entries, records } = JSON.parse(readFileSync(new URL('./fixtures/linux-transitions.json', import.meta.url), 'utf8')) as {
-  readonly entries: readonly string[]
-  readonly records: readonly Recorded[]
-}
-
-const wordsOf = (index: number): bigint[] => {
-  const words = (entries[index] as string).split(' ').map((word) => BigInt(`0x${word}`))
-  return [...words, ...Array.from({ length: 8 - words.length }, () => 0n)]
-}
+import { records, wordsOf } from './linux-transitions.js'
+import type { Recorded } from './linux-transitions.js'
 
 const spell = (steps: readonly PlanStep[]): string => steps.flatMap((step) =>
   (step.do === 'store' ? [`${step.index}=${step.value.toString(16)}`] : step.do === 'invalidate' ? ['sync'] : [])).join(' ')

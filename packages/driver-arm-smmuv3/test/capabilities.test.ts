@@ -1,5 +1,6 @@
 // What each bit of the identification registers means, one at a time: it changes what it is about, and nothing else.
 import { expect, test } from 'vitest'
+import { withBits } from '../../../tools/driver-tests/layouts.js'
 import { granuleOf, outputSizeOf, readCapabilities } from '../src/tables/index.js'
 import type { Capabilities } from '../src/tables/index.js'
 
@@ -11,7 +12,6 @@ const nothing: Capabilities = {
   rangeInvalidation: false, breakBeforeMakeLevel: 0, permissionTable: false, outputBits: 32, inputBits: 48, granules: [], mostStalled: 0,
 }
 const none = { IDR0: 0, IDR1: 0, IDR3: 0, IDR5: 0 }
-const at = (bits: readonly number[]): number => bits.reduce((word, bit) => word + 2 ** bit, 0)
 
 test('of nothing', () => expect(readCapabilities(none)).toEqual(nothing))
 
@@ -60,7 +60,7 @@ test.each<[keyof typeof none, string, number[], Partial<Capabilities>]>([
   ['IDR5', 'VAX', [10], { inputBits: 52 }],
   ['IDR5', 'STALL_MAX', [16, 31], { mostStalled: 0x8001 }],
 ])('%s %s', (register, _name, bits, changed) => {
-  expect(readCapabilities({ ...none, [register]: at(bits) })).toEqual({ ...nothing, ...changed })
+  expect(readCapabilities({ ...none, [register]: Number(withBits(...bits)) })).toEqual({ ...nothing, ...changed })
 })
 
 test('output sizes: the largest that is not wider', () => {

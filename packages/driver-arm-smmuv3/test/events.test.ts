@@ -2,6 +2,8 @@
 import { expect, test } from 'vitest'
 import { createRegisters, PhysicalMemory } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
+import { putWords } from '../../../tools/driver-tests/dma.js'
+import { hex } from '../../../tools/driver-tests/spell.js'
 import { readEvents } from '../src/programming/events.js'
 import type { EventReport } from '../src/programming/events.js'
 import { OFFSETS } from '../src/tables/index.js'
@@ -12,13 +14,11 @@ type Words = readonly [bigint, bigint, bigint, bigint]
 /** A queue of 4 records, by its two index registers. */
 const read = (records: Readonly<Record<number, Words>>, produced: number, consumed: number): EventReport & { readonly acknowledged: string } => {
   const memory = new PhysicalMemory()
-  for (const [index, words] of Object.entries(records)) {
-    words.forEach((word, at) => { memory.store64(BASE + BigInt(Number(index) * 32 + at * 8), word) })
-  }
+  for (const [index, words] of Object.entries(records)) putWords({ memory }, BASE + BigInt(Number(index) * 32), words)
   const values = new Map([[OFFSETS.EVENTQ_PROD as number, BigInt(produced)], [OFFSETS.EVENTQ_CONS, BigInt(consumed)]])
   const registers = createRegisters({ read: (offset) => values.get(offset) ?? 0n, write: (offset, _bits, value) => void values.set(offset, value) })
   const report = readEvents({ memory, registers } as unknown as Machine, { base: BASE, log2size: 2 })
-  return { ...report, acknowledged: `0x${values.get(OFFSETS.EVENTQ_CONS)?.toString(16) ?? ''}` }
+  return { ...report, acknowledged: hex(values.get(OFFSETS.EVENTQ_CONS) as bigint) }
 }
 const one = (...words: Words): EventReport['events'][number] | undefined => read({ 0: words }, 1, 0).events[0]
 

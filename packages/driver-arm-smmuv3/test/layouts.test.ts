@@ -1,16 +1,13 @@
 // Layouts, held by words from outside: field places by Linux's and QEMU's masks, worked examples decoded by QEMU's own
 // macros, and registers and entries that real machines had (fixtures/README.md).
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { decode, encode } from '@iommu/bits'
+import { decode } from '@iommu/bits'
 import type { Entry, Run } from '@iommu/bits'
+import { fixture, layoutsIn, workedExamples } from '../../../tools/driver-tests/layouts.js'
+import type { Worked } from '../../../tools/driver-tests/layouts.js'
 import * as tables from '../src/tables/index.js'
 
-const layouts = new Map((Object.values(tables) as unknown[])
-  .filter((each): each is Entry => typeof each === 'object' && each !== null && 'fields' in each && 'bits' in each)
-  .map((each) => [each.name, each]))
-
-const fixture = <T>(name: string): T => JSON.parse(readFileSync(new URL(`./fixtures/${name}.json`, import.meta.url), 'utf8')) as T
+const layouts = layoutsIn(tables)
 
 interface Outside {
   readonly words: number
@@ -18,7 +15,7 @@ interface Outside {
 }
 
 describe('field places by the masks of Linux and QEMU', () => {
-  test.each(Object.entries(fixture<Record<string, Outside>>('fields')))('%s', (name, { words, fields }) => {
+  test.each(Object.entries(fixture<Record<string, Outside>>(import.meta.url, 'fields')))('%s', (name, { words, fields }) => {
     const layout = layouts.get(name) as Entry
     expect(layout.bits).toBe(words * 64)
     const places = Object.entries(fields).filter(([, { composite }]) => composite !== true)
@@ -27,25 +24,7 @@ describe('field places by the masks of Linux and QEMU', () => {
   })
 })
 
-interface Worked {
-  readonly what: string
-  readonly entry: string
-  readonly words: readonly string[]
-  readonly fields: Readonly<Record<string, string>>
-}
-
-const worked = fixture<readonly Worked[]>('worked')
-
-describe('worked examples', () => {
-  test.each(worked.map((each) => [each.what, each] as const))('%s', (_what, { entry, words, fields }) => {
-    const layout = layouts.get(entry) as Entry
-    const values = decode(layout, words.map(BigInt))
-    for (const [name, value] of Object.entries(fields)) expect(`${name} ${String(BigInt(values[name] as number | bigint))}`).toBe(`${name} ${String(BigInt(value))}`)
-    const given = Object.fromEntries(Object.entries(fields).map(([name, value]) =>
-      [name, ['address', 'wide'].includes(layout.fields[name]?.kind ?? '') ? BigInt(value) : Number(value)]))
-    expect(encode(layout, given)).toEqual(words.map(BigInt))
-  })
-})
+describe('worked examples', () => workedExamples(fixture<readonly Worked[]>(import.meta.url, 'worked'), layouts))
 
 test('the layout of every opcode and every event is that of its name', () => {
   for (const layout of Object.values(tables.commands)) expect(layout.fields.Opcode.runs).toEqual([[7, 0]])

@@ -3,6 +3,9 @@
 import { describe, expect, test } from 'vitest'
 import { createEventStream, createRegisters, PhysicalMemory } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
+import { wordsAt } from '../../../tools/driver-tests/dma.js'
+import { withoutMemory } from '../../../tools/driver-tests/machines.js'
+import { hex } from '../../../tools/driver-tests/spell.js'
 import { createQueue } from '../src/programming/queue.js'
 import type { CommandQueue } from '../src/programming/queue.js'
 import type { Capabilities } from '../src/tables/index.js'
@@ -32,7 +35,7 @@ const played = ({ patience = 0, stops = [], drains = true, log2size = 8, coheren
   const memory = new PhysicalMemory({ coherent, events: stream })
   const backs: string[] = []
   stream.observe((event) => {
-    if (event.kind === 'write-back') backs.push(`0x${(event.address - base).toString(16)} ${event.bytes}`)
+    if (event.kind === 'write-back') backs.push(`${hex(event.address - base)} ${event.bytes}`)
   })
   const values = new Map<number, number>()
   const written: string[] = []
@@ -51,7 +54,7 @@ const played = ({ patience = 0, stops = [], drains = true, log2size = 8, coheren
     read: (offset) => BigInt(values.get(offset) ?? 0),
     write(offset, _bits, value) {
       values.set(offset, Number(value))
-      if (offset === OFFSETS.GERRORN) written.push(`GERRORN 0x${value.toString(16)}`)
+      if (offset === OFFSETS.GERRORN) written.push(`GERRORN ${hex(value)}`)
       if ((offset === OFFSETS.CMDQ_PROD || offset === OFFSETS.GERRORN) && patience === 0) run()
     },
     tick: () => void (++ticks === patience && run()),
@@ -62,7 +65,7 @@ const played = ({ patience = 0, stops = [], drains = true, log2size = 8, coheren
   const { base } = queue
   return {
     queue, written, backs, ticks: () => ticks,
-    words: (index) => [memory.load64(base + BigInt(index * 16)), memory.load64(base + BigInt(index * 16 + 8))],
+    words: (index) => wordsAt({ memory }, base + BigInt(index * 16), 2),
   }
 }
 
@@ -109,9 +112,7 @@ test('the index is read until it has come, and no longer', () => {
 })
 
 test('nothing is taken where there is no memory', () => {
-  const memory = new PhysicalMemory()
-  memory.pages.failAt(1)
-  expect(createQueue({ memory } as unknown as Machine, { commandQueue: 8, coherent: true } as Capabilities)).toBeUndefined()
+  expect(createQueue(withoutMemory(1), { commandQueue: 8, coherent: true } as Capabilities)).toBeUndefined()
 })
 
 describe('ENODEV', () => {

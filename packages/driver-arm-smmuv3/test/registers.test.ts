@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { createRegisters } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
+import { hex } from '../../../tools/driver-tests/spell.js'
 import { abortWhileOff, enableInterrupts, setAttributes, setEnables, setQueue, setStreamTable } from '../src/programming/registers.js'
 import { OFFSETS } from '../src/tables/index.js'
 
@@ -23,7 +24,7 @@ const played = (
       return value | (1n << 31n)
     },
     write(offset, bits, value) {
-      did.push(`${bits} 0x${offset.toString(16)} 0x${value.toString(16)}`)
+      did.push(`${bits} ${hex(offset, value)}`)
       if (offset === OFFSETS.GBPA) {
         values.set(offset, value & ~(1n << 31n))
         left.shift()

@@ -1,16 +1,13 @@
 // The driver's words beside those that Linux 7.3.4 left in memory: from kind of domain, ids and roots alone.
-import { readdirSync, readFileSync, existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { decode } from '@iommu/bits'
+import { captured, capturedTables, capturesOf } from '../../../tools/driver-tests/captures.js'
 import { abortWords, contextWords, levelOneStreamWords, streamWords, tablesFormat } from '../src/reproduce.js'
 import type { PointState } from '../src/reproduce.js'
 import { contextDescriptor, levelOneStream, readCapabilities, streamEntry, streamTableBase } from '../src/tables/index.js'
 import type { Capabilities } from '../src/tables/index.js'
 
-const RECORDED = new URL('../../../../shared/captures/', import.meta.url)
-const captures = existsSync(RECORDED) ? readdirSync(RECORDED).filter((name) => name.startsWith('arm-')) : []
-
-const read = <T>(capture: string, file: string): T => JSON.parse(readFileSync(new URL(`${capture}/${file}.json`, RECORDED), 'utf8')) as T
+const captures = capturesOf('arm')
 
 interface Expected {
   readonly devices: readonly {
@@ -22,7 +19,7 @@ interface Expected {
 }
 
 const capabilitiesOf = (capture: string): Capabilities => {
-  const { registers } = read<{ readonly registers: readonly { readonly name: string; readonly value: string }[] }>(capture, 'registers')
+  const { registers } = captured<{ readonly registers: readonly { readonly name: string; readonly value: string }[] }>(capture, 'registers')
   const value = (name: string): number => Number(registers.find((each) => each.name === name)?.value)
   return readCapabilities({ IDR0: value('IDR0'), IDR1: value('IDR1'), IDR3: value('IDR3'), IDR5: value('IDR5') })
 }
@@ -40,7 +37,7 @@ const described = (capabilities: Capabilities, words: readonly bigint[], cd: rea
 describe.skipIf(captures.length === 0)('the words that Linux wrote', () => {
   test.each(captures)('%s', (capture) => {
     const capabilities = capabilitiesOf(capture)
-    const { devices } = read<Expected>(capture, 'expected')
+    const { devices } = captured<Expected>(capture, 'expected')
     expect(devices.length).toBeGreaterThan(0)
     for (const { bdf, words, cd0 } of devices) {
       const theirs = words.map(BigInt)
@@ -55,10 +52,10 @@ describe.skipIf(captures.length === 0)('the words that Linux wrote', () => {
 
 describe.skipIf(captures.length === 0)('the descriptors above them', () => {
   test.each(captures)('%s', (capture) => {
-    const { registers } = read<{ readonly registers: readonly { readonly name: string; readonly value: string }[] }>(capture, 'registers')
-    const { pages } = read<{ readonly pages: Readonly<Record<string, number>> }>(capture, 'tables')
+    const { registers } = captured<{ readonly registers: readonly { readonly name: string; readonly value: string }[] }>(capture, 'registers')
+    const { pages } = captured<{ readonly pages: Readonly<Record<string, number>> }>(capture, 'tables')
     const base = decode(streamTableBase, [BigInt(registers.find(({ name }) => name === 'STRTAB_BASE')?.value ?? 0)]).ADDR
-    const bytes = readFileSync(new URL(`${capture}/tables.bin`, RECORDED))
+    const bytes = capturedTables(capture)
     const page = Object.entries(pages).find(([address]) => BigInt(address) === (base & ~0xfffn))?.[1] as number
     // Bus 0 has devices: its streams have a table of 256.
     const word = bytes.readBigUInt64LE(page + Number(base & 0xfffn))

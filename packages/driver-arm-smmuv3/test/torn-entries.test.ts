@@ -1,6 +1,5 @@
 // Every recorded change of an entry, with hardware that may read each of its words at any moment since the last sync: what
 // it can piece together is the entry before, the one after, or one that blocks; and blocked only where Linux blocks.
-import { readFileSync } from 'node:fs'
 import type { Format } from '@iommu/page-table'
 import { describe, expect, test } from 'vitest'
 import { createFormats, defaultProfile, fetchContext, fetchStream, identificationWords, Stopped } from '../src/model/index.js'
@@ -8,17 +7,8 @@ import type { Reader, StreamCopy } from '../src/model/index.js'
 import { planContext, planStream } from '../src/programming/plan.js'
 import type { PlanStep } from '../src/programming/plan.js'
 import { readCapabilities } from '../src/tables/index.js'
-
-type Recorded = readonly [id: number, kind: 'ste' | 'cd', from: number, to: number, cleared: 0 | 1, steps: string, what: string]
-const { entries, records } = JSON.parse(readFileSync(new URL('./fixtures/linux-transitions.json', import.meta.url), 'utf8')) as {
-  readonly entries: readonly string[]
-  readonly records: readonly Recorded[]
-}
-
-const wordsOf = (index: number): bigint[] => {
-  const words = (entries[index] as string).split(' ').map((word) => BigInt(`0x${word}`))
-  return [...words, ...Array.from({ length: 8 - words.length }, () => 0n)]
-}
+import { records, wordsOf } from './linux-transitions.js'
+import type { Recorded } from './linux-transitions.js'
 
 const capabilities = readCapabilities(identificationWords({ ...defaultProfile, outputBits: 48, stalls: 'optional', abortOnly: false }))
 const formats = createFormats()

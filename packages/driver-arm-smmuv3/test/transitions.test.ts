@@ -1,6 +1,7 @@
 // What a switch stores and flushes, step by step, as literal words.
 import { encode } from '@iommu/bits'
 import { describe, expect, test } from 'vitest'
+import { hex } from '../../../tools/driver-tests/spell.js'
 import { planContext, planStream } from '../src/programming/plan.js'
 import type { Command, PlanStep } from '../src/programming/plan.js'
 import { flushDevice, flushDevicePages, flushPages, flushTag, flushWholeDevice, syncContext, syncStream } from '../src/programming/invalidate.js'
@@ -8,7 +9,7 @@ import { contextDescriptor, readCapabilities, streamEntry } from '../src/tables/
 import { defaultProfile, identificationWords } from '../src/model/index.js'
 
 const spell = (steps: readonly PlanStep[]): string => steps.flatMap((step) =>
-  (step.do === 'store' ? [`q${step.index}=0x${step.value.toString(16)}`] : step.do === 'invalidate' ? ['SYNC'] : [])).join(' ')
+  (step.do === 'store' ? [`q${step.index}=${hex(step.value)}`] : step.do === 'invalidate' ? ['SYNC'] : [])).join(' ')
 
 type Stream = Partial<Parameters<typeof encode<(typeof streamEntry)['fields']>>[1]>
 const ste = (values: Stream): bigint[] => encode(streamEntry, values)
@@ -84,45 +85,45 @@ describe('a context descriptor', () => {
   ])('%s', (_what, from, to, steps) => expect(spell(planContext(from, to, []))).toBe(steps))
 })
 
-const hex = (commands: readonly Command[]): string[] => commands.map((words) => words.map((word) => `0x${word.toString(16)}`).join(' '))
+const lines = (commands: readonly Command[]): string[] => commands.map((words) => hex(...words))
 const capabilities = readCapabilities(identificationWords(defaultProfile))
 const pages = (start: bigint, end: bigint, pageSize = 0x1000n, leavesOnly = true) => ({ start, end, pageSize, leavesOnly })
 
 describe('flushes', () => {
   test('of entries', () => {
-    expect(hex(syncStream(0x110))).toEqual(['0x11000000003 0x1'])
-    expect(hex(syncContext([0x110, 0x111], 5))).toEqual(['0x11000005005 0x1', '0x11100005005 0x1'])
+    expect(lines(syncStream(0x110))).toEqual(['0x11000000003 0x1'])
+    expect(lines(syncContext([0x110, 0x111], 5))).toEqual(['0x11000005005 0x1', '0x11100005005 0x1'])
   })
   test('of everything under a tag', () => {
-    expect(hex([...flushTag({ stage: 1, id: 3 }), ...flushTag({ stage: 2, id: 5 })])).toEqual(['0x3000000000011 0x0', '0x500000028 0x0'])
+    expect(lines([...flushTag({ stage: 1, id: 3 }), ...flushTag({ stage: 2, id: 5 })])).toEqual(['0x3000000000011 0x0', '0x500000028 0x0'])
   })
   test('of pages, as ranges: five bits of the count at a time', () => {
     const of = (start: bigint, end: bigint, leavesOnly = true): string[] =>
-      hex(flushPages({ stage: 1, id: 3 }, pages(start, end, 0x1000n, leavesOnly), 12, capabilities))
+      lines(flushPages({ stage: 1, id: 3 }, pages(start, end, 0x1000n, leavesOnly), 12, capabilities))
     expect(of(0x20_0000n, 0x20_0fffn)).toEqual(['0x3000000000012 0x200001'])
     expect(of(0x20_0000n, 0x3f_ffffn)).toEqual(['0x3000000900012 0x200401'])
     // 515 pages: 3, then 16 * 2^5.
     expect(of(0x20_0000n, 0x40_2fffn, false)).toEqual(['0x3000000002012 0x200400', '0x3000000900012 0x203400'])
-    expect(hex(flushPages({ stage: 2, id: 5 }, pages(0x20_0000n, 0x20_0fffn), 12, capabilities))).toEqual(['0x50000002a 0x200001'])
-    expect(hex(flushPages({ stage: 1, id: 3 }, pages(0x10_0000n, 0x13_ffffn, 0x1_0000n), 16, capabilities))).toEqual(['0x3000000200012 0x100c01'])
+    expect(lines(flushPages({ stage: 2, id: 5 }, pages(0x20_0000n, 0x20_0fffn), 12, capabilities))).toEqual(['0x50000002a 0x200001'])
+    expect(lines(flushPages({ stage: 1, id: 3 }, pages(0x10_0000n, 0x13_ffffn, 0x1_0000n), 16, capabilities))).toEqual(['0x3000000200012 0x100c01'])
   })
   test('of pages one by one where there are no ranges, and of everything where they are too many', () => {
     const single = { ...capabilities, rangeInvalidation: false }
-    expect(hex(flushPages({ stage: 1, id: 3 }, pages(0x20_0000n, 0x20_1fffn), 12, single))).toEqual(['0x3000000000012 0x200001', '0x3000000000012 0x201001'])
-    expect(hex(flushPages({ stage: 1, id: 3 }, pages(0x20_0000n, 0x5f_ffffn, 0x20_0000n), 12, single))).toHaveLength(2)
+    expect(lines(flushPages({ stage: 1, id: 3 }, pages(0x20_0000n, 0x20_1fffn), 12, single))).toEqual(['0x3000000000012 0x200001', '0x3000000000012 0x201001'])
+    expect(lines(flushPages({ stage: 1, id: 3 }, pages(0x20_0000n, 0x5f_ffffn, 0x20_0000n), 12, single))).toHaveLength(2)
     expect(flushPages({ stage: 1, id: 3 }, pages(0n, 0x1f_ffffn), 12, single)).toHaveLength(512)
-    expect(hex(flushPages({ stage: 1, id: 3 }, pages(0n, 0x20_0fffn), 12, single))).toEqual(['0x3000000000011 0x0'])
-    expect(hex(flushPages({ stage: 1, id: 3 }, pages(0n, 0x3fff_ffffn), 12, single))).toEqual(['0x3000000000011 0x0'])
+    expect(lines(flushPages({ stage: 1, id: 3 }, pages(0n, 0x20_0fffn), 12, single))).toEqual(['0x3000000000011 0x0'])
+    expect(lines(flushPages({ stage: 1, id: 3 }, pages(0n, 0x3fff_ffffn), 12, single))).toEqual(['0x3000000000011 0x0'])
   })
   test('of a device\'s own TLB', () => {
-    expect(hex([flushDevice(0x110, 0), flushDevice(0x110, 5), flushWholeDevice(0x110)])).toEqual([
+    expect(lines([flushDevice(0x110, 0), flushDevice(0x110, 5), flushWholeDevice(0x110)])).toEqual([
       '0x11000000040 0x34', '0x11000005840 0x34', '0x11000000240 0x34',
     ])
-    expect(hex([flushDevicePages(0x110, 5, 0x1_0000n, 0x1_ffffn), flushDevicePages(0x110, 0, 0x5000n, 0x5fffn)])).toEqual([
+    expect(lines([flushDevicePages(0x110, 5, 0x1_0000n, 0x1_ffffn), flushDevicePages(0x110, 0, 0x5000n, 0x5fffn)])).toEqual([
       '0x11000005840 0x10004', '0x11000000040 0x5000',
     ])
     // 2^63 bytes are 2^51 pages, and the most that can be said; the size that says everything has no address.
-    expect(hex([flushDevicePages(0x110, 0, 0n, (1n << 63n) - 1n), flushDevicePages(0x110, 0, 1n << 63n, (1n << 64n) - 1n)]))
+    expect(lines([flushDevicePages(0x110, 0, 0n, (1n << 63n) - 1n), flushDevicePages(0x110, 0, 1n << 63n, (1n << 64n) - 1n)]))
       .toEqual(['0x11000000040 0x33', '0x11000000040 0x8000000000000033'])
     expect(flushDevicePages(0x110, 5, 0x5000n, (1n << 64n) - 1n)).toEqual(flushDevice(0x110, 5))
   })

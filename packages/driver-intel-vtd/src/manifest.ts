@@ -1,6 +1,7 @@
 // The manifest: what this backend declares, from what the units can do.
 import { CONTRACT } from '@iommu/core'
 import type { Manifest } from '@iommu/core'
+import { UNBUILT } from '@iommu/core/driver'
 import { formatNames } from './domains/formats.js'
 import { hasIdentity } from './domains/identity.js'
 import { svaObstacle } from './domains/sva.js'
@@ -31,9 +32,7 @@ export const declare = (units: readonly Unit[]): Manifest => {
       ...(pasids ? {} : { pasid: scalable ? 'ECAP.PASID is 0' : 'legacy mode has one domain per requester id' }),
       ...(identity ? {} : { identity: 'no pass-through, and pages too small for 1:1 tables' }),
       hitless: 'a present entry is never replaced in place: a switch blocks DMA for a moment',
-      nested: 'not built yet',
-      'dirty tracking': 'not built yet',
-      'page requests': 'not built yet',
+      ...UNBUILT,
     }),
   })
 }

@@ -1,7 +1,7 @@
 // One remapping unit under the driver's control: its root table, its queue and its domain ids.
 import { encode } from '@iommu/bits'
 import { IommuError } from '@iommu/core'
-import { createIds } from '@iommu/core/driver'
+import { createIds, noMemory } from '@iommu/core/driver'
 import type { Ids } from '@iommu/core/driver'
 import { frameAddress } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
@@ -38,10 +38,6 @@ export interface Unit {
 /** Whether walks of page tables snoop: the two modes have a bit each. */
 export const pagesSnooped = ({ coherent, scalableWalkCoherent }: Capabilities, scalable: boolean): boolean =>
   scalable ? scalableWalkCoherent : coherent
-
-const noMemory = (what: string): never => {
-  throw new IommuError('ENOMEM', `no memory for ${what}`)
-}
 
 export interface UnitOptions {
   readonly scalable: boolean

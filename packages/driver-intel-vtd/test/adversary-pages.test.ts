@@ -1,14 +1,16 @@
-// Adversarial mode on page tables (adversary.md 3.4): what a paging domain may leave out, and which sentence notices.
+// Adversarial mode on page tables: what a paging domain may leave out, and which sentence notices.
 import { createGather, gatherAdd } from '@iommu/core'
 import type { Gather, PagingDomain } from '@iommu/core'
 import { frameAddress, frameOf } from '@iommu/hardware'
 import type { DmaRequest, QueueOrder, Sentence } from '@iommu/hardware'
 import { describe, expect, test } from 'vitest'
+import { PAGE, unmap } from '../../../tools/driver-tests/scene.js'
 import { driverOver } from '../src/backends.js'
 import { programming } from '../src/programming/index.js'
 import type { Programming } from '../src/programming/index.js'
-import { createScene, map, PAGE, unmap } from './adversary-scene.js'
+import { createScene, map } from './adversary-scene.js'
 import type { Scene, Setup } from './adversary-scene.js'
+import { read } from './scene.js'
 
 /** A range that a table page of its own covers, and a page in it. */
 const TABLE = 0x4020_0000n
@@ -24,7 +26,7 @@ interface Stage {
   readonly domain: PagingDomain
 }
 
-const probe = (address: bigint, kind: DmaRequest['kind'] = 'untranslated'): DmaRequest => ({ source: 0x20, kind, address, access: 'read' })
+const probe = (address: bigint, kind: DmaRequest['kind'] = 'untranslated'): DmaRequest => read(address, { kind })
 
 /** A device with a domain of the format, in which the whole of TABLE is mapped. */
 const prepare = (format: string, setup: Setup, probes: readonly DmaRequest[]): Stage => {
@@ -76,7 +78,7 @@ interface Case {
   readonly only?: 'first-stage-4' | 'second-stage-4'
 }
 
-const unmapLeaf: Case['change'] = ({ domain }) => unmap(domain, TABLE)
+const unmapLeaf: Case['change'] = ({ domain }) => unmap(domain, TABLE, 1)
 const unmapTable: Case['change'] = ({ domain }) => {
   const gather = createGather()
   unmapAll(domain, gather)
@@ -116,7 +118,7 @@ const cases: readonly Case[] = [
   { does: 'unmap of a leaf', change: unmapLeaf, breaks: [] },
   { does: 'unmap of a table', change: unmapTable, breaks: [] },
   { does: 'map over nothing', change: ({ domain }) => map(domain, NEXT, OTHER), breaks: [] },
-  { does: 'replacement of a leaf', change: ({ domain }) => { unmap(domain, TABLE); map(domain, TABLE, OTHER) }, breaks: [] },
+  { does: 'replacement of a leaf', change: ({ domain }) => { unmap(domain, TABLE, 1); map(domain, TABLE, OTHER) }, breaks: [] },
   {
     does: 'unmap without a flush',
     change: ({ domain }) => void domain.unmapPages(TABLE, PAGE, 1, createGather()), breaks: ['after'],

@@ -1,9 +1,12 @@
 // The scene of the adversarial tests: one device, the states that it can be put in, and every ordered pair of them.
-import { createGather } from '@iommu/core'
 import type { Device, Domain, PagingDomain } from '@iommu/core'
-import type { Adversary, AdversaryOptions, DmaRequest, Finding, Judgement, Outcome, TestMachine } from '@iommu/hardware'
+import type { Adversary, AdversaryOptions, DmaRequest, Finding, Judgement, TestMachine } from '@iommu/hardware'
 import { createCpuAddressSpace } from '@iommu/page-table'
-import { cpuTables, driverOver } from '../src/backends.js'
+import { domainIdOf, hostilePage, reusesId } from '../../../tools/driver-tests/adversary.js'
+import type { Pair, State } from '../../../tools/driver-tests/adversary.js'
+import { requestsOf } from '../../../tools/driver-tests/dma.js'
+import { map as mapPages, PAGE } from '../../../tools/driver-tests/scene.js'
+import { backends, cpuTables, driverOver } from '../src/backends.js'
 import type { IntelVtd } from '../src/driver.js'
 import type { AdversarySetup } from '../src/variants/adversary.js'
 import { createVtdAdversary, createVtdMachine, defaultProfile } from '../src/model/index.js'
@@ -15,8 +18,6 @@ const UNMAPPED = 0x20_0000n
 export const OWN_PASID = 7
 const LIVE_PASID = 5
 const DEAD_PASID = 6
-export const PAGE = 0x1000n
-const RW = { read: true, write: true }
 
 /** What hardware it is, which driver is on it, and how the adversary plays. */
 export interface Setup {
@@ -44,24 +45,11 @@ export interface Scene {
   breakDriver(): void
 }
 
-/**
- * Frame 0 as an attacker would like it: whatever its words are read as, they are present, writable, and lead to
- * frame 0 again. A pointer that is zero must not go unnoticed because there is nothing at address 0.
- */
-const hostile = (): Uint8Array => {
-  const page = new Uint8Array(4096)
-  for (let at = 0; at < page.length; at += 8) page[at] = 0x67
-  return page
-}
-
-const probe = (source: number, address: bigint, more: Partial<DmaRequest> = {}): DmaRequest =>
-  ({ source, kind: 'untranslated', address, access: 'read', ...more })
-
 const pointOf = ({ profile }: Setup): number | undefined => (profile?.scalable === false ? undefined : OWN_PASID)
 
 /** Requests of a point of the device. */
 const at = (pasid: number | undefined) => (address: bigint, more: Partial<DmaRequest> = {}): DmaRequest =>
-  probe(0x20, address, { ...(pasid === undefined ? {} : { pasid }), ...more })
+  requestsOf(0x20)(address, { ...(pasid === undefined ? {} : { pasid }), ...more })
 
 /** A machine, an adversary over it from the beginning, and a driver with two probed devices. */
 export const createScene = (setup: Setup = {}): Scene => {
@@ -70,7 +58,7 @@ export const createScene = (setup: Setup = {}): Scene => {
   let physical = 0x80_0000n
   const endpoints = new Map([0x20, 0x28].map((source) => [source, { pasidWidth: 20, ...(ats ? { atsQueueDepth: 31 } : {}) }]))
   const machine = createVtdMachine({ profile, endpoints })
-  machine.memory.load(0n, hostile())
+  machine.memory.load(0n, hostilePage(backends[0] as (typeof backends)[number]))
   const adversary = createVtdAdversary(machine, options)
   let broken = false
   const driver = createDriver?.([machine], { warn: () => undefined, broken: () => broken })
@@ -114,26 +102,10 @@ export const createScene = (setup: Setup = {}): Scene => {
   }
 }
 
+/** Maps a page, and has hardware told of it. */
 export const map = (domain: PagingDomain, iova: bigint, to: bigint): void => {
-  const { error } = domain.mapPages(iova, to, PAGE, 1, RW)
-  if (error !== undefined) throw error
+  mapPages(domain, iova, 1, to)
   domain.iotlbSyncMap?.(iova, PAGE)
-}
-
-export const unmap = (domain: PagingDomain, iova: bigint): void => {
-  const gather = createGather()
-  domain.unmapPages(iova, PAGE, 1, gather)
-  domain.iotlbSync?.(gather)
-}
-
-/** A state of the point. */
-interface State {
-  readonly name: string
-  readonly format?: string
-  readonly identity?: true
-  readonly sva?: true
-  /** The state whose domain id it has, with another root. */
-  readonly sameId?: string
 }
 
 const stage = (format: string, short: string): State[] => [
@@ -146,10 +118,6 @@ export const tableStates: readonly State[] = [...simple, ...stage('first-stage-4
 /** And two processes (domain id 1 both), where hardware can walk their tables. */
 export const scalableStates: readonly State[] = [...tableStates, { name: 'process a', sva: true }, { name: 'process b', sva: true }]
 export const legacyStates: readonly State[] = [...simple, ...stage('second-stage-4', 'second stage')]
-
-export type Pair = readonly [from: State, to: State]
-export const pairsOf = (states: readonly State[]): Pair[] =>
-  states.flatMap((from) => states.filter((to) => to !== from).map((to) => [from, to] as const))
 
 /** What came of one pair. */
 export interface PairResult {
@@ -169,14 +137,6 @@ const domainOf = ({ driver, paging, process }: Scene, { name, format, identity, 
   return domain
 }
 
-const idOf = (outcome: Outcome | undefined): number | undefined => {
-  const id = outcome?.result === 'translated' ? /^domain (\d+)/.exec(outcome.tag)?.[1] : undefined
-  return id === undefined ? undefined : Number(id)
-}
-
-/** Ids are the lowest free ones, so one is reused at once where the device passes through blocked. */
-const reusesId = ([from, to]: Pair): boolean => from.sameId === to.name || to.sameId === from.name
-
 /** Switches the point from one state to another, gives back what the old one had, and judges. */
 export const runPair = (setup: Setup, pair: Pair): PairResult => {
   const [from, to] = pair
@@ -187,7 +147,7 @@ export const runPair = (setup: Setup, pair: Pair): PairResult => {
   const old = domainOf(scene, from)
   attach(old, device, pasid)
   const next = domainOf(scene, to)
-  const id = idOf(adversary.outcomes(at(pasid)(MAPPED), 'memory')[0])
+  const id = domainIdOf(adversary.outcomes(at(pasid)(MAPPED), 'memory')[0])
   const given: Finding[] = []
   const giveBack = (): void => {
     if (id !== undefined) given.push(...adversary.release(id))

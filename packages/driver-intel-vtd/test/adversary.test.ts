@@ -1,13 +1,16 @@
 // The driver against hardware that may look after every step: every ordered pair of states, and mutants that each fail
-// for the reason given (adversary.md 3.2).
+// for the reason given (docs/adversary.md).
 import { decode } from '@iommu/bits'
 import type { Judgement } from '@iommu/hardware'
 import { describe, expect, test } from 'vitest'
+import { pairsOf } from '../../../tools/driver-tests/adversary.js'
+import type { Pair } from '../../../tools/driver-tests/adversary.js'
 import { rootEntry } from '../src/tables/index.js'
 import { adversaryVariants } from '../src/variants/index.js'
 import type { AdversaryVariant } from '../src/variants/index.js'
-import { count, createScene, legacyStates, MAPPED, OWN_PASID, pairsOf, runPair, scalableStates, tableStates } from './adversary-scene.js'
-import type { Pair, PairResult, Setup } from './adversary-scene.js'
+import { count, createScene, legacyStates, MAPPED, OWN_PASID, runPair, scalableStates, tableStates } from './adversary-scene.js'
+import type { PairResult, Setup } from './adversary-scene.js'
+import { read } from './scene.js'
 
 // On a PASID, 10 states, 90 pairs: those of the experiment that the rules come from.
 const scalable = pairsOf(scalableStates)
@@ -119,7 +122,7 @@ describe('mutants', () => {
 
 describe('legacy context entries are one atom', () => {
   const change = (write: 'whole' | 'halves'): readonly string[] => {
-    const scene = createScene({ profile: LEGACY, probes: [{ source: 0x20, kind: 'untranslated', address: MAPPED, access: 'read' }] })
+    const scene = createScene({ profile: LEGACY, probes: [read(MAPPED)] })
     const { machine, adversary, device, driver } = scene
     const { memory } = machine
     const root = machine.hardware.state.rootTable
@@ -146,7 +149,7 @@ describe('legacy context entries are one atom', () => {
 
 test('a transition costs few copies', () => {
   const copies = run({}, scalable).map((each) => each.copies)
-  // Paper: at most 58 for VT-d.
+  // The experiment: at most 58.
   expect(Math.max(...copies)).toBe(33)
   expect(Math.round(copies.reduce((sum, each) => sum + each, 0) / copies.length)).toBe(23)
 }, PATIENCE)

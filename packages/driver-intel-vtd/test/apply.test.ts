@@ -1,29 +1,22 @@
 // What each step of a plan does to the machine, in the order of the plan.
 import { expect, test } from 'vitest'
-import type { Machine } from '@iommu/hardware'
+import { noting } from '../../../tools/driver-tests/machines.js'
+import { hex } from '../../../tools/driver-tests/spell.js'
 import { apply } from '../src/programming/apply.js'
-import type { PlanStep } from '../src/programming/plan.js'
 import { OFFSETS } from '../src/tables/index.js'
 
-const hex = (...values: readonly bigint[]): string => values.map((value) => `0x${value.toString(16)}`).join(' ')
-const steps: readonly PlanStep[] = [
-  { do: 'store', index: 2, value: 3n }, { do: 'order' }, { do: 'store', index: 0, value: 1n }, { do: 'write-back' },
-  { do: 'invalidate', descriptors: [[4n, 5n], [6n, 7n]] }, { do: 'flush-write-buffer' },
-]
 const done = (coherent: boolean): string[] => {
-  const did: string[] = []
-  const memory = {
-    store64: (address: bigint, value: bigint) => did.push(`store ${hex(address, value)}`),
-    order: () => did.push('order'),
-    writeBack: (address: bigint, bytes: number) => did.push(`write back ${hex(address)} ${bytes}`),
-  }
-  const registers = {
-    read32: () => 0,
-    write32: (offset: number, value: number) => did.push(`${offset === OFFSETS.GCMD ? 'GCMD' : offset} ${hex(BigInt(value))}`),
-    poll: (read: () => number, until: (value: number) => boolean) => ({ done: until(read()), value: 0 }),
-  }
-  const queue = { submit: (words: readonly (readonly bigint[])[]) => did.push(`submit ${words.map((each) => hex(...each)).join(', ')}`) }
-  apply({ machine: { memory, registers } as unknown as Machine, queue: queue as never, coherent }, 0x1000n, 64, steps)
+  const { did, machine, queue } = noting((note) => ({
+    registers: {
+      read32: () => 0,
+      write32: (offset: number, value: number) => note(`${offset === OFFSETS.GCMD ? 'GCMD' : offset} ${hex(BigInt(value))}`),
+      poll: (read: () => number, until: (value: number) => boolean) => ({ done: until(read()), value: 0 }),
+    },
+  }))
+  apply({ machine, queue: queue as never, coherent }, 0x1000n, 64, [
+    { do: 'store', index: 2, value: 3n }, { do: 'order' }, { do: 'store', index: 0, value: 1n }, { do: 'write-back' },
+    { do: 'invalidate', descriptors: [[4n, 5n], [6n, 7n]] }, { do: 'flush-write-buffer' },
+  ])
   return did
 }
 

@@ -1,6 +1,7 @@
 // Where the driver's PASID entries are changed otherwise than Linux changes them, and why that is right: named rules.
 import { decode, encode } from '@iommu/bits'
 import type { Words } from '@iommu/bits'
+import type { NotBuilt, StepRule, WordRule } from '../../../tools/driver-tests/beside-linux.js'
 import { iotlbDomain, pasidIotlbAll } from '../src/programming/invalidate.js'
 import { DESCRIPTOR_TYPES, deviceTlbDescriptor, pasidDeviceTlbDescriptor } from '../src/tables/index.js'
 
@@ -21,24 +22,8 @@ export interface Change {
   readonly domainSnooped: boolean
 }
 
-/** A difference in the words themselves. */
-export interface WordRule {
-  readonly id: string
-  readonly field: 'AW' | 'PWSNP'
-  holds(change: Change): boolean
-  readonly says: string
-}
-
-/** A difference in the steps: what makes both sides the same where it holds. */
-export interface StepRule {
-  readonly id: string
-  /** Whether hardware can tell the two apart. Where it cannot, only stores into an absent entry differ. */
-  readonly seen: boolean
-  rewrite(steps: readonly Step[], change: Change): readonly Step[]
-  readonly says: string
-}
-
-export const wordRules: readonly WordRule[] = [
+/** Differences in the words themselves. */
+export const wordRules: readonly WordRule<Change, 'PWSNP'>[] = [
   {
     id: 'domain-does-not-snoop', field: 'PWSNP', holds: ({ next, domainSnooped }) => next?.stage === 'second' && !domainSnooped,
     says: 'a domain that also serves a unit without snooping walks is written back, and Linux then asks no unit to '
@@ -88,8 +73,8 @@ const withoutPhysicalFunction = (words: readonly bigint[]): readonly bigint[] =>
 
 const same = (a: readonly bigint[], b: readonly bigint[]): boolean => a.every((word, index) => word === b[index])
 
-/** In the order in which they are tried. */
-export const stepRules: readonly StepRule[] = [
+/** In the order in which they are tried; what is not seen are stores into an absent entry. */
+export const stepRules: readonly StepRule<Change, Step>[] = [
   {
     id: 'field-by-field', seen: false,
     rewrite: (steps, change) => whileAbsent(steps, change, (run) =>
@@ -139,8 +124,8 @@ export const stepRules: readonly StepRule[] = [
 /** What Linux refuses (-16, busy: its callers tear down first), the driver does in one plan: both changes, one after the other. */
 export const REPLACED_AT_ONCE = 'replaced-at-once'
 
-/** What the records have and the driver has not, with the number of records. */
-export const notBuilt: Readonly<Record<string, { readonly records: number; readonly says: string }>> = {
+/** By operation. */
+export const notBuilt: NotBuilt = {
   'set up nested did 17': { records: 12, says: 'nested translation' },
   'set up nested sre wpe eafe 5-level did 18': { records: 12, says: 'nested translation' },
   'set up second-level dirty did 5': { records: 12, says: 'dirty tracking' },

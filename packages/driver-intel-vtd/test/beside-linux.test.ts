@@ -1,7 +1,10 @@
 // The planner beside Linux's: the same changes of PASID entries, words and steps laid side by side.
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { decode, diff, encode } from '@iommu/bits'
+import { exchanged, uses } from '../../../tools/driver-tests/beside-linux.js'
+import type { Beside, StepRule } from '../../../tools/driver-tests/beside-linux.js'
+import { fixture } from '../../../tools/driver-tests/layouts.js'
+import { hex } from '../../../tools/driver-tests/spell.js'
 import { absent } from '../src/devices/state.js'
 import type { PointState } from '../src/devices/state.js'
 import { identityState, pagingState } from '../src/domains/words.js'
@@ -11,7 +14,7 @@ import { planEntry } from '../src/programming/plan.js'
 import { pasidEntry, readCapabilities } from '../src/tables/index.js'
 import type { Capabilities } from '../src/tables/index.js'
 import { notBuilt, REPLACED_AT_ONCE, stepRules, wordRules } from './beside-linux-rules.js'
-import type { Change, Step, StepRule } from './beside-linux-rules.js'
+import type { Change, Step } from './beside-linux-rules.js'
 
 type RecordedStep =
   | 'wmb' | 'flush-cache-line' | 'flush-write-buffer'
@@ -29,7 +32,7 @@ interface Recorded {
   readonly steps: readonly RecordedStep[]
 }
 
-const records = JSON.parse(readFileSync(new URL('fixtures/linux-transitions.json', import.meta.url), 'utf8')) as Recorded[]
+const records = fixture<readonly Recorded[]>(import.meta.url, 'linux-transitions')
 
 /** 3b:01.0, with ATS and a queue depth of 16. */
 const device = { source: 0x3b08, queueDepth: 16 }
@@ -121,26 +124,18 @@ const plain = (steps: readonly Step[], { from }: Change): readonly Step[] => {
 
 const spell = (step: Step): string => {
   switch (step.do) {
-    case 'store': return `q${step.index} 0x${step.value.toString(16)}`
-    case 'invalidate': return step.words.map((word) => `0x${word.toString(16)}`).join(' ')
+    case 'store': return `q${step.index} ${hex(step.value)}`
+    case 'invalidate': return hex(...step.words)
     default: return step.do
   }
 }
 
-interface Beside {
-  readonly id: number
-  /** Rules that are needed: without any one of them the steps are not the same. */
-  readonly rules: readonly string[]
-  readonly seen: boolean
-  /** What stays different with all rules: nothing, or both sides. */
-  readonly unexplained: readonly unknown[]
-}
-
-const rewritten = (steps: readonly Step[], change: Change, rules: readonly StepRule[]): string[] =>
+const rewritten = (steps: readonly Step[], change: Change, rules: readonly StepRule<Change, Step>[]): string[] =>
   plain(rules.reduce((now, rule) => rule.rewrite(now, change), steps), change).map(spell)
 
+/** Rules are named that are needed: without any one of them the steps are not the same. */
 const stepsBeside = (id: number, theirs: readonly Step[], ours: readonly Step[], change: Change): Beside => {
-  const agree = (rules: readonly StepRule[]): boolean =>
+  const agree = (rules: readonly StepRule<Change, Step>[]): boolean =>
     rewritten(plain(theirs, change), change, rules).join() === rewritten(plain(ours, change), change, rules).join()
   const needed = stepRules.filter((rule) => !agree(stepRules.filter((each) => each !== rule)))
   return {
@@ -178,11 +173,6 @@ const besideOf = (record: Recorded): Beside => {
 
 const compared = records.filter(({ op }) => notBuilt[op] === undefined)
 const results = compared.map(besideOf)
-const uses = (lists: readonly (readonly string[])[]): Record<string, number> => {
-  const counts: Record<string, number> = {}
-  for (const id of lists.flat()) counts[id] = (counts[id] ?? 0) + 1
-  return counts
-}
 
 describe('the records', () => {
   test('each is compared, or of a kind that is not built', () => {
@@ -271,10 +261,8 @@ describe('the comparison can fail', () => {
   test.each([['a tear-down', tearDown], ['a set-up', setUp]])('%s with two neighbouring steps exchanged, unless both fill an absent entry', (_what, record) => {
     const { theirs, ours, change } = of(record)
     for (let index = 0; index + 1 < ours.length; index++) {
-      const exchanged = [...ours]
-      exchanged.splice(index, 2, ours[index + 1] as Step, ours[index] as Step)
       const harmless = ours[index]?.do === 'store' && ours[index + 1]?.do === 'store'
-      expect([index, stepsBeside(0, theirs, exchanged, change).unexplained.length === 0]).toEqual([index, harmless])
+      expect([index, stepsBeside(0, theirs, exchanged(ours, index), change).unexplained.length === 0]).toEqual([index, harmless])
     }
   })
 

@@ -1,5 +1,6 @@
 // What each bit of the capability registers means, one at a time: it changes what it is about, and nothing else.
 import { expect, test } from 'vitest'
+import { withBits } from '../../../tools/driver-tests/layouts.js'
 import { addressWidthOf, descriptors, readCapabilities, widthOfLevels } from '../src/tables/index.js'
 import type { Capabilities } from '../src/tables/index.js'
 
@@ -10,7 +11,6 @@ const nothing: Capabilities = {
   scalable: false, firstStage: false, secondStage: true, nested: false, pasidBits: 0, ridPasid: false, scalableWalkCoherent: false,
   secondStageDirty: false, supervisorRequests: false, executeRequests: false, pageRequests: false,
 }
-const at = (...bits: readonly number[]): bigint => bits.reduce((word, bit) => word | (1n << BigInt(bit)), 0n)
 
 test('of nothing', () => expect(readCapabilities(0n, 0n)).toEqual(nothing))
 
@@ -31,7 +31,7 @@ test.each<[string, number[], Partial<Capabilities>]>([
   ['fl1gp_support', [56], { firstStageLeaves: [12, 21, 30] }],
   ['fl5lp_support', [60], { firstStageLevels: [4, 5] }],
   ['esrtps', [63], { rootPointerInvalidates: true }],
-])('cap_%s', (_name, bits, changed) => expect(readCapabilities(at(...bits), 0n)).toEqual({ ...nothing, ...changed }))
+])('cap_%s', (_name, bits, changed) => expect(readCapabilities(withBits(...bits), 0n)).toEqual({ ...nothing, ...changed }))
 
 // Scalable mode (43) is what the first stage (47), the second (46) and PASIDs (40) are in.
 test.each<[string, number[], Partial<Capabilities>]>([
@@ -56,7 +56,7 @@ test.each<[string, number[], Partial<Capabilities>]>([
   ['flts', [43, 47], { scalable: true, firstStage: true, secondStage: false }],
   ['smpwc', [48], { scalableWalkCoherent: true }],
   ['rps', [49], { ridPasid: true }],
-])('ecap_%s', (_name, bits, changed) => expect(readCapabilities(0n, at(...bits))).toEqual({ ...nothing, ...changed }))
+])('ecap_%s', (_name, bits, changed) => expect(readCapabilities(0n, withBits(...bits))).toEqual({ ...nothing, ...changed }))
 
 test('levels, their widths and their numbers', () => {
   expect([3, 4, 5].map((levels) => [addressWidthOf(levels), widthOfLevels(levels)])).toEqual([[1, 39], [2, 48], [3, 57]])

@@ -1,64 +1,30 @@
 // What domains tell the hardware when their pages change, as literal descriptors, and what they say and refuse.
 import { describe, expect, test } from 'vitest'
-import { createGather, errorCode } from '@iommu/core'
-import type { Device, PagingDomain, SvaDomain } from '@iommu/core'
-import { createCpuAddressSpace } from '@iommu/page-table'
+import { errorCode } from '@iommu/core'
+import type { HardwareEvent } from '@iommu/hardware'
+import { requestsOf } from '../../../tools/driver-tests/dma.js'
+import { map, placed, processOn, unmap } from '../../../tools/driver-tests/scene.js'
+import { during, hex } from '../../../tools/driver-tests/spell.js'
+import { passesAndIsLeft, unmapIsWarnedOf, unmappedByCpu } from '../../../tools/driver-tests/statements.js'
 import { cpuTables } from '../src/backends.js'
-import { createIntelVtd } from '../src/index.js'
-import type { IntelVtd } from '../src/index.js'
-import { createVtdMachine } from '../src/model/index.js'
-import type { Profile, VtdMachine } from '../src/model/index.js'
-import { OFFSETS } from '../src/tables/index.js'
+import type { Profile } from '../src/model/index.js'
+import { OFFSETS, waitDescriptor } from '../src/tables/index.js'
+import { ats, far, LEGACY, made, plain, read } from './scene.js'
+import type { Made } from './scene.js'
 
-const ats: Device = { name: 'ats', requesterId: 0x20, ats: true }
-const plain: Device = { name: 'plain', requesterId: 0x38 }
-const endpoints = new Map([[0x20, { pasidWidth: 20, atsQueueDepth: 31 }], [0x38, {}]])
-const LEGACY = { scalable: false, levels: [3, 4] as const }
-
-interface Made { readonly machine: VtdMachine; readonly driver: IntelVtd; readonly warnings: string[] }
-const made = (profile: Partial<Profile> = {}, second?: Partial<Profile>): Made => {
-  const machine = createVtdMachine({ profile, endpoints })
-  const warnings: string[] = []
-  const driver = createIntelVtd(machine, {
-    hostAddressBits: profile.hostAddressBits ?? 46, warn: (sentence) => warnings.push(sentence),
-    moreUnits: second === undefined ? [] : [createVtdMachine({ profile: { ...profile, ...second }, endpoints, unit: 1, memory: machine.memory })],
-  })
-  for (const device of [ats, plain]) {
-    driver.probeDevice(device)
-    driver.probeFinalize?.(device)
-  }
-  return { machine, driver, warnings }
+const spell = (event: HardwareEvent): string | undefined => {
+  if (event.kind === 'register') return event.offset === OFFSETS.GCMD ? `GCMD ${hex(event.value)}` : undefined
+  if (event.kind !== 'command') return undefined
+  return event.name === waitDescriptor.name ? 'wait' : hex(...event.words.slice(0, 2))
 }
-const paging = (driver: IntelVtd, format: string, device = ats): PagingDomain => driver.domainAllocPaging?.(device, { format }) as PagingDomain
-
 /** The descriptors that hardware takes meanwhile, waits as such. */
-const told = ({ machine }: Made, act: () => void): string[] => {
-  const commands: string[] = []
-  const stop = machine.observe((event) => {
-    if (event.kind === 'register' && event.offset === OFFSETS.GCMD) commands.push(`GCMD 0x${event.value.toString(16)}`)
-    if (event.kind !== 'command') return
-    commands.push(event.name.endsWith('wait') ? 'wait' : event.words.slice(0, 2).map((word) => `0x${word.toString(16)}`).join(' '))
-  })
-  act()
-  stop()
-  return commands
-}
-const map = (domain: PagingDomain, iova: bigint, pages: number): void =>
-  void domain.mapPages(iova, 0x80_0000n + iova, 0x1000n, pages, { read: true, write: true })
-const unmap = (domain: PagingDomain, iova: bigint, pages: number): void => {
-  const gather = createGather()
-  domain.unmapPages(iova, 0x1000n, pages, gather)
-  domain.iotlbSync?.(gather)
-}
+const told = ({ machine }: Made, act: () => void): string[] => during(machine, spell, act)
 
 describe('a second stage', () => {
   test('an unmap is told by the domain id, then to the device\'s TLB on each PASID, each waited for', () => {
     const all = made()
-    const domain = paging(all.driver, 'second-stage-4')
-    domain.attachDev(ats, undefined)
-    domain.attachDev(plain, undefined)
+    const domain = placed(all, 'second-stage-4', [ats, plain], 3)
     domain.setDevPasid?.(ats, 7, undefined)
-    map(domain, 0x10_0000n, 3)
     expect(told(all, () => unmap(domain, 0x10_0000n, 1))).toEqual([
       '0x200f2 0x100040', 'wait', '0x20001f0003 0x100000', '0x7002001f8 0x100000', 'wait',
     ])
@@ -67,17 +33,16 @@ describe('a second stage', () => {
     ])
   })
   test('can be enforced to snoop before the first page, where the unit has the bit', () => {
-    const { driver } = made()
-    const domain = paging(driver, 'second-stage-4')
+    const { paging } = made()
+    const domain = paging('second-stage-4')
     expect(domain.enforceCacheCoherency?.()).toBe(true)
-    const late = paging(driver, 'second-stage-4')
+    const late = paging('second-stage-4')
     map(late, 0n, 1)
     expect(late.enforceCacheCoherency?.()).toBe(false)
-    expect(paging(made({ snoopControl: false }).driver, 'second-stage-4').enforceCacheCoherency?.()).toBe(false)
+    expect(made({ snoopControl: false }).paging('second-stage-4').enforceCacheCoherency?.()).toBe(false)
   })
   test('takes write-only pages, up to the unit\'s guest width', () => {
-    const { driver } = made({ ...LEGACY, guestAddressBits: 39 })
-    const domain = paging(driver, 'second-stage-4', plain)
+    const domain = made({ ...LEGACY, guestAddressBits: 39 }).paging('second-stage-4', plain)
     expect([domain.kind, domain.aperture]).toEqual(['paging', { start: 0n, end: (1n << 39n) - 1n }])
     const writable = { read: false, write: true }
     expect(domain.mapPages((1n << 39n) - 0x1000n, 0n, 0x1000n, 1, writable)).toEqual({ mapped: 0x1000n })
@@ -88,14 +53,14 @@ describe('a second stage', () => {
     expect(errorCode(domain.mapPages(1n << 39n, 0n, 0x1000n, 1, writable).error)).toBe('ERANGE')
   })
   test('of 3 levels ends where its tables do', () => {
-    expect(paging(made().driver, 'second-stage-3').aperture).toEqual({ start: 0n, end: (1n << 39n) - 1n })
+    expect(made().paging('second-stage-3').aperture).toEqual({ start: 0n, end: (1n << 39n) - 1n })
   })
 })
 
 describe('a domain id', () => {
   test.each(['first-stage-4', 'second-stage-4'])('of %s is taken where it is set, and given back when the last point has left', (format) => {
-    const { driver } = made()
-    const domain = paging(driver, format)
+    const { driver, paging } = made()
+    const domain = paging(format)
     expect(driver.domainIdsInUse()).toBe(0)
     domain.attachDev(ats, undefined)
     domain.attachDev(plain, undefined)
@@ -108,11 +73,8 @@ describe('a domain id', () => {
 describe('a first stage', () => {
   test('an unmap is told for each PASID that the domain is on, and one is told once', () => {
     const all = made()
-    const domain = paging(all.driver, 'first-stage-4')
-    domain.attachDev(ats, undefined)
-    domain.attachDev(plain, undefined)
+    const domain = placed(all, 'first-stage-4', [ats, plain], 3)
     domain.setDevPasid?.(ats, 7, undefined)
-    map(domain, 0x10_0000n, 3)
     expect(told(all, () => unmap(domain, 0x10_0000n, 1))).toEqual([
       '0x20036 0x100040', '0x700020036 0x100040', 'wait', '0x20001f0003 0x100000', '0x7002001f8 0x100000', 'wait',
     ])
@@ -122,30 +84,28 @@ describe('a first stage', () => {
   })
   test('an unmap that puts a table out of use takes what leads to it along', () => {
     const all = made()
-    const domain = paging(all.driver, 'first-stage-4', plain)
+    const domain = all.paging('first-stage-4', plain)
     domain.attachDev(plain, undefined)
     map(domain, 0n, 512)
     expect(told(all, () => unmap(domain, 0n, 512))).toEqual(['0x20036 0x9', 'wait'])
   })
   test('is made to snoop in the entries of the points that it is on and of those to come', () => {
     const all = made()
-    const domain = paging(all.driver, 'first-stage-4')
-    domain.attachDev(ats, undefined)
-    map(domain, 0x10_0000n, 1)
-    const snoops = (requesterId: number): boolean => all.machine.walk({ source: requesterId, kind: 'untranslated', address: 0x10_0000n, access: 'read' })
+    const domain = placed(all, 'first-stage-4', [ats], 1)
+    const snoops = (requesterId: number): boolean => all.machine.walk(requestsOf(requesterId)(0x10_0000n))
       .steps.some(({ entry, words }) => entry === 'vtd.pasid' && ((words[1] as bigint) >> 24n & 1n) === 1n)
     expect([snoops(0x20), domain.enforceCacheCoherency?.(), snoops(0x20)]).toEqual([false, true, true])
     domain.attachDev(plain, undefined)
     expect(snoops(0x38)).toBe(true)
-    expect(paging(made({ snoopControl: false }).driver, 'first-stage-4').enforceCacheCoherency?.()).toBe(false)
+    expect(made({ snoopControl: false }).paging('first-stage-4').enforceCacheCoherency?.()).toBe(false)
   })
   test('ends where its tables do, whatever the unit says of guest addresses', () => {
-    const domain = paging(made({ guestAddressBits: 39 }).driver, 'first-stage-4')
+    const domain = made({ guestAddressBits: 39 }).paging('first-stage-4')
     expect(domain.aperture).toEqual({ start: 0n, end: (1n << 47n) - 1n })
     expect(domain.mapPages(1n << 40n, 0n, 0x1000n, 1, { read: true, write: true })).toEqual({ mapped: 0x1000n })
   })
   test('refuses write-only pages', () => {
-    const domain = paging(made().driver, 'first-stage-4')
+    const domain = made().paging('first-stage-4')
     expect(errorCode(domain.mapPages(0n, 0n, 0x1000n, 1, { read: false, write: true }).error)).toBe('EINVAL')
     expect(domain.pasidCapable).toBe(true)
   })
@@ -154,9 +114,7 @@ describe('a first stage', () => {
 describe('a map', () => {
   const mapped = (profile: Partial<Profile>, format: string, size = 0x2000n): string[] => {
     const all = made(profile)
-    const domain = paging(all.driver, format, plain)
-    domain.attachDev(plain, undefined)
-    map(domain, 0x10_0000n, 2)
+    const domain = placed(all, format, [plain], 2)
     return told(all, () => domain.iotlbSyncMap?.(0x10_0000n, size))
   }
   test('is told in caching mode, of a second stage, tables on the way included', () => {
@@ -176,38 +134,23 @@ describe('a map', () => {
 
 describe('what is said', () => {
   test('of an unmap that hardware has not completed', () => {
-    const all = made()
-    const domain = paging(all.driver, 'first-stage-4')
-    domain.attachDev(ats, undefined)
-    map(domain, 0x10_0000n, 1)
-    all.machine.fail.completions('never')
-    unmap(domain, 0x10_0000n, 1)
-    expect(all.warnings).toEqual([
-      expect.stringMatching(/^domain 2: an unmap may not have reached the hardware: ENODEV: the unit does not complete invalidations/),
-    ])
+    unmapIsWarnedOf(made(), ats, 'first-stage-4', /^domain 2: an unmap may not have reached the hardware: ENODEV: the unit does not complete invalidations/)
   })
   test('of a domain that does not fit: EINVAL with the device, and nothing is told', () => {
-    const all = made({}, { levels: [3, 4] })
-    const far: Device = { name: 'far', requesterId: 0x40, unit: 1 }
+    const all = made({}, { second: { levels: [3, 4] } })
     all.driver.probeDevice(far)
-    const domain = paging(all.driver, 'second-stage-5')
+    const domain = all.paging('second-stage-5')
     expect(told(all, () => expect(() => domain.attachDev(far, undefined)).toThrow('EINVAL: the unit has no second-stage-5 (device far)'))).toEqual([])
   })
 })
 
 describe('identity', () => {
-  const dma = { source: 0x38, kind: 'untranslated', address: 0x1234_5000n, access: 'write' } as const
+  const dma = requestsOf(0x38)(0x1234_5000n, { access: 'write' })
   test('passes through where the unit can, on PASIDs too, and can be left', () => {
-    const { driver, machine } = made()
-    const { identityDomain } = driver
-    expect([identityDomain?.kind, Object.isFrozen(identityDomain)]).toEqual(['identity', true])
-    identityDomain?.attachDev(plain, undefined)
-    identityDomain?.setDevPasid?.(ats, 7, undefined)
-    expect(machine.dma(dma)).toMatchObject({ address: 0x1234_5000n })
-    expect(machine.dma({ ...dma, source: 0x20, pasid: 7 })).toMatchObject({ address: 0x1234_5000n })
-    const domain = paging(driver, 'first-stage-4', plain)
-    domain.attachDev(plain, identityDomain)
-    expect(machine.dma(dma).result).toBe('blocked')
+    const all = made()
+    all.driver.identityDomain?.setDevPasid?.(ats, 7, undefined)
+    expect(all.machine.dma(read(0x1234_5000n, { pasid: 7 }))).toMatchObject({ address: 0x1234_5000n })
+    passesAndIsLeft(all, plain, 'first-stage-4')
   })
   test('is a table of the largest pages where it cannot, one for each unit', () => {
     const { driver, machine } = made({ passThrough: false, hostAddressBits: 39 })
@@ -238,20 +181,10 @@ describe('identity', () => {
 })
 
 describe('a process', () => {
-  const dma = { source: 0x20, kind: 'untranslated', address: 0x10_0000n, access: 'read', pasid: 7 } as const
-  const bound = (): Made & { readonly cpu: ReturnType<typeof createCpuAddressSpace>; readonly domain: SvaDomain } => {
-    const all = made()
-    const cpu = createCpuAddressSpace(all.machine.memory, 'process', cpuTables(46))
-    const domain = all.driver.domainAllocSva?.(ats, cpu.space) as SvaDomain
-    domain.setDevPasid(ats, 7, undefined)
-    return { ...all, cpu, domain }
-  }
+  const dma = read(0x10_0000n, { pasid: 7 })
+  const bound = () => processOn(made(), cpuTables(46), ats, 7)
   test('what its CPU unmaps is told with the tables on the way', () => {
-    const all = bound()
-    all.cpu.map(0x10_0000n, 0x90_0000n)
-    expect(all.machine.dma(dma)).toMatchObject({ address: 0x90_0000n })
-    expect(told(all, () => all.cpu.unmap(0x10_0000n))).toEqual(['0x700010036 0x100000', 'wait', '0x7002001f8 0x100000', 'wait'])
-    expect(all.machine.dma(dma).result).toBe('blocked')
+    expect(unmappedByCpu(bound(), dma, told)).toEqual(['0x700010036 0x100000', 'wait', '0x7002001f8 0x100000', 'wait'])
   })
   test('takes no domain id, and ends for good', () => {
     const all = bound()

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { createRegisters } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
+import { hex } from '../../../tools/driver-tests/spell.js'
 import { readFaults } from '../src/programming/faults.js'
 import type { FaultReport } from '../src/programming/faults.js'
 import { OFFSETS } from '../src/tables/index.js'
@@ -17,7 +18,7 @@ const read = (status: bigint, records: Readonly<Record<number, readonly [bigint,
   const written: string[] = []
   const registers = createRegisters({
     read: (offset) => values.get(offset) ?? 0n,
-    write: (offset, bits, value) => void written.push(`${bits} 0x${offset.toString(16)} 0x${value.toString(16)}`),
+    write: (offset, bits, value) => void written.push(`${bits} ${hex(offset, value)}`),
   })
   return { ...readFaults({ registers } as unknown as Machine, 0x400, 4), written }
 }

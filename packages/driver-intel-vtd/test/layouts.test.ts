@@ -1,36 +1,19 @@
 // Layouts, held by words from outside: worked examples decoded by QEMU's own macros, and field values by Linux's
 // and QEMU's masks (fixtures/README.md).
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { confirmation, decode, encode } from '@iommu/bits'
-import type { Entry, Run } from '@iommu/bits'
+import { confirmation } from '@iommu/bits'
+import type { Entry } from '@iommu/bits'
 import * as formats from '@iommu/page-table'
+import { fixture, layoutsIn, readsAlike, workedExamples } from '../../../tools/driver-tests/layouts.js'
+import type { Example, Outside, Worked } from '../../../tools/driver-tests/layouts.js'
 import * as tables from '../src/tables/index.js'
 
-const layouts = new Map(([...Object.values(tables), ...Object.values(formats)] as unknown[])
-  .filter((each): each is Entry => typeof each === 'object' && each !== null && 'fields' in each && 'bits' in each)
-  .map((each) => [each.name, each]))
-
-interface Worked {
-  readonly what: string
-  readonly entry: string
-  readonly words: readonly string[]
-  readonly fields: Readonly<Record<string, string>>
-}
-
-const fixture = (name: string): unknown => JSON.parse(readFileSync(new URL(`./fixtures/${name}.json`, import.meta.url), 'utf8'))
-
-const worked = fixture('worked') as readonly Worked[]
+const layouts = layoutsIn(tables, formats)
+const worked = fixture<readonly Worked[]>(import.meta.url, 'worked')
+const outside = fixture<Outside<{ readonly words: number }, Example & { readonly id: string }>>(import.meta.url, 'fields')
 
 describe('worked examples', () => {
-  test.each(worked.map((each) => [each.what, each] as const))('%s', (_what, { entry, words, fields }) => {
-    const layout = layouts.get(entry) as Entry
-    const values = decode(layout, words.map(BigInt))
-    for (const [name, value] of Object.entries(fields)) expect(`${name} ${String(BigInt(values[name] as number | bigint))}`).toBe(`${name} ${String(BigInt(value))}`)
-    const given = Object.fromEntries(Object.entries(fields).map(([name, value]) =>
-      [name, layout.fields[name]?.kind === 'address' ? BigInt(value) : Number(value)]))
-    expect(encode(layout, given)).toEqual(words.map(BigInt))
-  })
+  workedExamples(worked, layouts)
   test('cover every table entry and every descriptor of the queue', () => {
     const covered = new Set(worked.map(({ entry }) => entry))
     const registers = ['vtd.cap', 'vtd.ecap', 'vtd.gcmd', 'vtd.gsts', 'vtd.rtaddr', 'vtd.fsts', 'vtd.iqa', 'vtd.iqercd', 'vtd.qi.iec']
@@ -38,26 +21,6 @@ describe('worked examples', () => {
     expect([...layouts.keys()].filter((name) => name.startsWith('vtd.') && ![...covered, ...registers, ...pages].includes(name))).toEqual([])
   })
 })
-
-interface Outside {
-  readonly entries: Readonly<Record<string, {
-    readonly words: number
-    readonly fields: Readonly<Record<string, {
-      readonly bits: readonly Run[]
-      readonly valueMask: string
-      readonly source: 'linux' | 'qemu' | 'both'
-      readonly alias?: readonly string[]
-    }>>
-  }>>
-  readonly vectors: readonly {
-    readonly id: string
-    readonly entry: string
-    readonly words: readonly string[]
-    readonly fields: Readonly<Record<string, string>>
-  }[]
-}
-
-const outside = fixture('fields') as Outside
 
 describe('fields by the masks of Linux and QEMU', () => {
   test.each(Object.entries(outside.entries))('%s has every field where they say, and nobody is named who does not say so', (entry, { words, fields }) => {
@@ -70,13 +33,8 @@ describe('fields by the masks of Linux and QEMU', () => {
     }
     expect(Object.keys(layout.fields).filter((name) => fields[name] === undefined && confirmation(layout, name).length > 0)).toEqual([])
   })
-  test.each(outside.vectors.map((each) => [each.id, each] as const))('%s', (_id, { entry, words, fields }) => {
-    const values = decode(layouts.get(entry) as Entry, words.map(BigInt)) as Readonly<Record<string, number | bigint>>
-    for (const [name, value] of Object.entries(fields)) {
-      const mask = BigInt(outside.entries[entry]?.fields[name]?.valueMask ?? 0)
-      expect([name, BigInt(values[name] as number | bigint) & mask]).toEqual([name, BigInt(value)])
-    }
-  })
+  test.each(outside.vectors.map((each) => [each.id, each] as const))('%s', (_id, vector) =>
+    readsAlike(outside, vector, layouts.get(vector.entry) as Entry))
 })
 
 describe('capability registers that a real machine reported', () => {

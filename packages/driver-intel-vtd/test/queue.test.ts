@@ -3,6 +3,9 @@
 import { describe, expect, test } from 'vitest'
 import { createRegisters, PhysicalMemory } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
+import { wordsAt } from '../../../tools/driver-tests/dma.js'
+import { withoutMemory } from '../../../tools/driver-tests/machines.js'
+import { hex } from '../../../tools/driver-tests/spell.js'
 import { createQueue } from '../src/programming/queue.js'
 import type { InvalidationQueue } from '../src/programming/queue.js'
 import { OFFSETS } from '../src/tables/index.js'
@@ -44,7 +47,7 @@ const played = ({ patience = 0, error = 0n, at = 0n, drains = true, scalable = t
   const registers = createRegisters({
     read: (offset) => values.get(offset) ?? 0n,
     write(offset, _bits, value) {
-      if (offset === OFFSETS.FSTS) written.push(`FSTS 0x${value.toString(16)}`)
+      if (offset === OFFSETS.FSTS) written.push(`FSTS ${hex(value)}`)
       values.set(offset, offset === OFFSETS.FSTS ? 0n : value)
       if (offset === OFFSETS.IQT && patience === 0) complete()
     },
@@ -54,7 +57,7 @@ const played = ({ patience = 0, error = 0n, at = 0n, drains = true, scalable = t
   const { base } = queue
   return {
     queue, memory, written, ticks: () => ticks,
-    words: (from, count) => Array.from({ length: count }, (_, index) => memory.load64(base + BigInt((from + index) * 8))),
+    words: (from, count) => wordsAt({ memory }, base + BigInt(from * 8), count),
   }
 }
 
@@ -93,11 +96,7 @@ test('the status is read until the wait has written, and no longer; what an earl
 })
 
 test('nothing is taken where there is no memory', () => {
-  for (const n of [1, 2]) {
-    const memory = new PhysicalMemory()
-    memory.pages.failAt(n)
-    expect(createQueue({ memory } as unknown as Machine, true)).toBeUndefined()
-  }
+  for (const n of [1, 2]) expect(createQueue(withoutMemory(n), true)).toBeUndefined()
 })
 
 describe('ENODEV', () => {

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { createRegisters } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
+import { hex } from '../../../tools/driver-tests/spell.js'
 import { enableQueue, enableTranslation, flushWriteBuffer, setRootTable } from '../src/programming/registers.js'
 import { OFFSETS } from '../src/tables/index.js'
 
@@ -12,7 +13,7 @@ const played = (status: bigint, follows = true): { readonly machine: Machine; re
   const registers = createRegisters({
     read: (offset) => (offset === OFFSETS.GSTS ? gsts : 0n),
     write(offset, bits, value) {
-      did.push(`${bits} 0x${offset.toString(16)} 0x${value.toString(16)}`)
+      did.push(`${bits} ${hex(offset, value)}`)
       // WBF (27) is over at once; SRTP (30) stays as RTPS.
       if (offset === OFFSETS.GCMD && follows) gsts = (value & ~(1n << 27n)) | (gsts & (1n << 30n))
     },

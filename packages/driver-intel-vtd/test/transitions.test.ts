@@ -1,11 +1,11 @@
 // What a switch stores and flushes, step by step, as literal words.
 import { describe, expect, test } from 'vitest'
+import { spellPlan } from '../../../tools/driver-tests/spell.js'
 import { absent } from '../src/devices/state.js'
 import { identityState, pagingState } from '../src/domains/words.js'
 import { capabilityWords, defaultProfile } from '../src/model/index.js'
 import { programming } from '../src/programming/index.js'
 import { coveringMask, deviceTlb, flushContext, flushDevicePages, flushPages, flushPasid, flushScalableContext } from '../src/programming/invalidate.js'
-import type { PlanStep } from '../src/programming/plan.js'
 import { readCapabilities } from '../src/tables/index.js'
 
 // 01:02.0 with ATS and a queue depth of 31, on a unit with 4 levels at the most, as in the worked sequence.
@@ -20,16 +20,8 @@ const firstStage = pagingState(facts, { stage: 'first', levels: 4, root: 0x1_300
 const identity = identityState(facts)
 const blocked = absent(8)
 
-const spell = (steps: readonly PlanStep[]): string[] => steps.map((step) => {
-  switch (step.do) {
-    case 'store': return `q${step.index} 0x${step.value.toString(16)}`
-    case 'invalidate': return step.descriptors.map((words) => words.map((word) => `0x${word.toString(16)}`).join(' ')).join(', ')
-    default: return step.do
-  }
-})
-
 const planned = (from: typeof blocked, to: typeof blocked, on = capabilities, pasid = 0, deviceTlbs = tlbs): string[] =>
-  spell(programming.planEntry(from.words, to.words, programming.flushPasid({ pasid, old: from.tag, next: to.tag, deviceTlbs }, on)))
+  spellPlan(programming.planEntry(from.words, to.words, programming.flushPasid({ pasid, old: from.tag, next: to.tag, deviceTlbs }, on)))
 
 describe('a PASID entry', () => {
   test('second stage to blocked to identity: the worked sequence', () => {
@@ -77,7 +69,7 @@ describe('a PASID entry', () => {
 describe('a context entry in legacy mode', () => {
   const legacy = { scalable: false, capabilities, ats: false }
   const paging = pagingState(legacy, { stage: 'second', levels: 4, root: 0x1_2345_6000n, domainId: 5, forceSnoop: false })
-  const steps = (from: typeof blocked, to: typeof blocked, on = capabilities): string[] => spell(programming.planEntry(from.words, to.words,
+  const steps = (from: typeof blocked, to: typeof blocked, on = capabilities): string[] => spellPlan(programming.planEntry(from.words, to.words,
     programming.flushContext({ source: 0x110, oldDomainId: from.tag?.domainId, newDomainId: to.tag?.domainId, deviceTlbs: [] }, on)))
   test('paging to identity', () => {
     expect(steps(paging, identityState(legacy))).toEqual([

@@ -1,7 +1,7 @@
 // The hardware under the driver's control: its machine, its planner, its ids and its memory for good.
 import { pairOf } from '@iommu/bits'
 import { IommuError } from '@iommu/core'
-import { createIds } from '@iommu/core/driver'
+import { createIds, noMemory } from '@iommu/core/driver'
 import type { Warn } from '@iommu/core/driver'
 import { frameAddress, frameOf } from '@iommu/hardware'
 import type { Machine, Memory } from '@iommu/hardware'
@@ -67,10 +67,9 @@ export const takeOver = (machine: Machine, planner: Planner, storageOf: (shape: 
     return createSmallTable(shape, storageOf(shape), planner.aperture)
   }
   const reserve = (): bigint => {
-    const frame = machine.memory.pages.allocate(framesFor(fixedBytes))
-    if (frame === undefined) throw new IommuError('ENOMEM', 'no memory for the tables of the hardware')
-    if (!planner.coherent) machine.memory.writeBack(frameAddress(frame), fixedBytes)
-    return frameAddress(frame)
+    const address = frameAddress(machine.memory.pages.allocate(framesFor(fixedBytes)) ?? noMemory('the tables of the hardware'))
+    if (!planner.coherent) machine.memory.writeBack(address, fixedBytes)
+    return address
   }
   const ground: Ground = {
     empty: shape !== undefined && planner.manifest.blocked.rid ? createTable().root : 0n,

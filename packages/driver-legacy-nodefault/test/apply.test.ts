@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { createRegisters, frameAddress, PhysicalMemory } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
+import { hex } from '../../../tools/driver-tests/spell.js'
 import { apply } from '../src/programming/apply.js'
 import type { CallStep, Step } from '../src/programming/steps.js'
 import type { WordForm } from '../src/tables/words.js'
@@ -16,18 +17,18 @@ const played = (begin: Readonly<Record<number, bigint>> = {}, answers: readonly 
   const did: string[] = []
   const left = [...answers]
   memory.events.observe((event) => {
-    if (event.kind === 'write-back') did.push(`written back 0x${event.address.toString(16)} ${event.bytes}`)
+    if (event.kind === 'write-back') did.push(`written back ${hex(event.address)} ${event.bytes}`)
     else if (event.kind === 'free') did.push(`freed ${event.count}`)
     else if (event.kind === 'order') did.push('order')
   })
   const registers = createRegisters({
     read(offset) {
-      did.push(`read 0x${offset.toString(16)}`)
+      did.push(`read ${hex(offset)}`)
       return values.get(offset) ?? 0n
     },
     write(offset, _bits, value) {
       values.set(offset, value)
-      did.push(`0x${offset.toString(16)}: 0x${value.toString(16)}`)
+      did.push(`${hex(offset)}: ${hex(value)}`)
     },
   })
   const call = (operation: string, args: readonly bigint[]): bigint => {

@@ -1,49 +1,33 @@
 // What domains tell the hardware when their pages change, as literal writes, and what they say and refuse.
 import { describe, expect, test } from 'vitest'
-import { createGather } from '@iommu/core'
-import type { Device, PagingDomain } from '@iommu/core'
+import type { PagingDomain } from '@iommu/core'
+import type { HardwareEvent } from '@iommu/hardware'
+import { requestsOf } from '../../../tools/driver-tests/dma.js'
+import { map, unmap } from '../../../tools/driver-tests/scene.js'
+import { during, hex } from '../../../tools/driver-tests/spell.js'
+import { passesAndIsLeft, unmapIsWarnedOf } from '../../../tools/driver-tests/statements.js'
 import { kinds } from '../src/backends.js'
 import { createDriver } from '../src/kinds.js'
 import type { KindName } from '../src/kinds.js'
-import type { LegacyDriver } from '../src/driver.js'
-import type { LegacyMachine } from '../src/model/machine.js'
+import { made, one, two } from './scene.js'
+import type { Made } from './scene.js'
 
-const [one, two]: readonly Device[] = [{ name: 'one', requesterId: 0x20 }, { name: 'two', requesterId: 0x21 }]
-
-interface Made { readonly machine: LegacyMachine; readonly driver: LegacyDriver; readonly warnings: string[] }
-const made = (kind: KindName): Made => {
-  const machine = kinds[kind].createMachine({})
-  const warnings: string[] = []
-  const driver = createDriver(kind, machine, { warn: (sentence) => void warnings.push(sentence) })
-  for (const device of [one, two]) driver.probeDevice(device as Device)
-  return { machine, driver, warnings }
-}
-const paging = (driver: LegacyDriver): PagingDomain => driver.domainAllocPaging?.(one as Device, {}) as PagingDomain
 /** A domain that the first device is on. */
 const attached = (all: Made): PagingDomain => {
-  const domain = paging(all.driver)
-  domain.attachDev(one as Device, undefined)
+  const domain = all.paging()
+  domain.attachDev(one, undefined)
   return domain
 }
 
+const spell = (event: HardwareEvent): string | undefined => {
+  switch (event.kind) {
+    case 'register': return `${hex(event.offset)}: ${hex(event.value)}`
+    case 'command': return `${event.name} ${hex(...event.words)}`
+    default: return undefined
+  }
+}
 /** The register writes and instructions meanwhile. */
-const told = ({ machine }: Made, act: () => void): string[] => {
-  const did: string[] = []
-  const stop = machine.observe((event) => {
-    if (event.kind === 'register') did.push(`0x${event.offset.toString(16)}: 0x${event.value.toString(16)}`)
-    if (event.kind === 'command') did.push(`${event.name} ${event.words.map((word) => `0x${word.toString(16)}`).join(' ')}`)
-  })
-  act()
-  stop()
-  return did
-}
-const map = (domain: PagingDomain, iova: bigint, pages: number): void =>
-  void domain.mapPages(iova, 0x80_0000n + iova, 0x1000n, pages, { read: true, write: true })
-const unmap = (domain: PagingDomain, iova: bigint, pages: number): void => {
-  const gather = createGather()
-  domain.unmapPages(iova, 0x1000n, pages, gather)
-  domain.iotlbSync?.(gather)
-}
+const told = ({ machine }: Pick<Made, 'machine'>, act: () => void): string[] => during(machine, spell, act)
 
 describe('an unmap', () => {
   test('is told by pages, of every stream that is on the domain', () => {
@@ -51,7 +35,7 @@ describe('an unmap', () => {
     const domain = attached(all)
     map(domain, 0x10_0000n, 3)
     expect(told(all, () => { unmap(domain, 0x10_0000n, 1) })).toEqual(['0x2058: 0x100006', '0x2064: 0x1'])
-    domain.attachDev(two as Device, undefined)
+    domain.attachDev(two, undefined)
     expect(told(all, () => { unmap(domain, 0x10_1000n, 2) })).toEqual([
       '0x2058: 0x101006', '0x2064: 0x1', '0x2058: 0x102006', '0x2064: 0x1', '0x2158: 0x101006', '0x2164: 0x1', '0x2158: 0x102006', '0x2164: 0x1',
     ])
@@ -77,7 +61,7 @@ describe('an unmap', () => {
   })
   test('of a domain that nobody is on is told nobody, and its tables go back', () => {
     const all = made('msm')
-    const domain = paging(all.driver)
+    const domain = all.paging()
     const before = all.machine.memory.pages.live
     map(domain, 0x10_0000n, 2)
     expect(told(all, () => {
@@ -87,12 +71,7 @@ describe('an unmap', () => {
     expect(all.machine.memory.pages.live).toBe(before)
   })
   test('that the hardware refuses is said', () => {
-    const all = made('s390')
-    const domain = attached(all)
-    map(domain, 0x10_0000n, 1)
-    all.machine.fail.completions('never')
-    unmap(domain, 0x10_0000n, 1)
-    expect(all.warnings).toEqual([expect.stringMatching(/^a flush did not complete: ENODEV: RPCIT is refused/)])
+    unmapIsWarnedOf(made('s390'), one, undefined, /^a flush did not complete: ENODEV: RPCIT is refused/)
   })
 })
 
@@ -121,96 +100,85 @@ describe('a map', () => {
 
 describe('domains', () => {
   test('take an id where they are set, and give it back when the last device has left', () => {
-    const { driver } = made('msm')
-    const domain = paging(driver)
+    const { driver, paging } = made('msm')
+    const domain = paging()
     const before = driver.idsInUse()
-    domain.attachDev(one as Device, undefined)
-    domain.attachDev(two as Device, undefined)
+    domain.attachDev(one, undefined)
+    domain.attachDev(two, undefined)
     expect(driver.idsInUse()).toBe(before + 1)
-    for (const device of [one, two]) driver.blockedDomain?.attachDev(device as Device, domain)
+    for (const device of [one, two]) driver.blockedDomain?.attachDev(device, domain)
     expect(driver.idsInUse()).toBe(before)
   })
   test('are for requester ids alone', () => {
-    const { driver: { identityDomain }, driver } = made('msm')
-    const domain = paging(driver)
+    const { driver: { identityDomain }, paging } = made('msm')
+    const domain = paging()
     expect([domain.kind, domain.pasidCapable, domain.setDevPasid]).toEqual(['paging', false, undefined])
     expect([identityDomain?.kind, Object.isFrozen(identityDomain)]).toEqual(['identity', true])
   })
   test('whether pages can be write-only is their entries\' to say', () => {
-    const mapped = (kind: KindName): bigint => paging(made(kind).driver).mapPages(0n, 0n, 0x1000n, 1, { read: false, write: true }).mapped
+    const mapped = (kind: KindName): bigint => made(kind).paging().mapPages(0n, 0n, 0x1000n, 1, { read: false, write: true }).mapped
     expect([mapped('tegra-smmu'), mapped('msm')]).toEqual([0x1000n, 0n])
   })
-  test('identity passes, and can be left', () => {
-    const { driver, machine } = made('msm')
-    const dma = { source: 0x20, kind: 'untranslated', address: 0x1234_5000n, access: 'write' } as const
-    driver.identityDomain?.attachDev(one as Device, undefined)
-    expect(machine.dma(dma)).toMatchObject({ address: 0x1234_5000n })
-    paging(driver).attachDev(one as Device, driver.identityDomain)
-    expect(machine.dma(dma).result).toBe('blocked')
-  })
+  test('identity passes, and can be left', () => passesAndIsLeft(made('msm'), one))
   test('identity is EINVAL where the hardware cannot pass', () => {
     const { driver } = made('s390-guest')
-    expect(() => driver.identityDomain?.attachDev(one as Device, undefined))
+    expect(() => driver.identityDomain?.attachDev(one, undefined))
       .toThrow('EINVAL: the hardware cannot pass requests through (device one)')
   })
   test('there are none where there are no tables', () => {
-    expect(() => paging(made('fsl-pamu').driver)).toThrow('EOPNOTSUPP')
+    expect(() => made('fsl-pamu').paging()).toThrow('EOPNOTSUPP')
   })
 })
 
 describe('tegra-gart', () => {
   const START = 0x5800_0000n
-  const [before, inside] = [{ address: 0x1000n }, { address: START + 0x1000n }]
-    .map(({ address }) => ({ source: 0x20, kind: 'untranslated', address, access: 'read' } as const))
+  const read = requestsOf(0x20)
+  const [before, inside] = [read(0x1000n), read(START + 0x1000n)]
   const ENTRIES = 8192
   test('begins with every page as itself, then is switched on and read', () => {
     const machine = kinds['tegra-gart'].createMachine({})
-    const did: string[] = []
-    machine.observe((event) => {
-      if (event.kind === 'register') did.push(`0x${event.offset.toString(16)}: 0x${event.value.toString(16)}`)
-    })
-    createDriver('tegra-gart', machine)
+    const did = told({ machine }, () => { createDriver('tegra-gart', machine) })
     expect([did.length, did.slice(0, 4), did.slice(-3)]).toEqual([
       ENTRIES * 2 + 1, ['0x28: 0x58000000', '0x2c: 0xd8000000', '0x28: 0x58001000', '0x2c: 0xd8001000'], ['0x28: 0x59fff000', '0x2c: 0xd9fff000', '0x24: 0x1'],
     ])
-    for (const request of [before, inside]) expect(machine.dma(request as typeof request & object)).toMatchObject({ address: request?.address })
+    for (const request of [before, inside]) expect(machine.dma(request)).toMatchObject({ address: request.address })
   })
   test('a domain that is live reaches the chip with each store, and one that is not with a switch', () => {
     const all = made('tegra-gart')
-    const [first, second] = [paging(all.driver), paging(all.driver)] as const
+    const [first, second] = [all.paging(), all.paging()] as const
     expect(told(all, () => { map(first, START + 0x1000n, 1) })).toEqual([])
-    expect(told(all, () => { first.attachDev(one as Device, undefined) })).toHaveLength(ENTRIES * 2)
+    expect(told(all, () => { first.attachDev(one, undefined) })).toHaveLength(ENTRIES * 2)
     expect(told(all, () => { map(first, START + 0x2000n, 1) })).toEqual(['0x28: 0x58002000', '0x2c: 0xd8802000'])
     map(second, START + 0x1000n, 1)
     // Both have the first page alike: what differs is the second one.
-    expect(told(all, () => { second.attachDev(two as Device, undefined) })).toEqual(['0x28: 0x58002000', '0x2c: 0x0'])
+    expect(told(all, () => { second.attachDev(two, undefined) })).toEqual(['0x28: 0x58002000', '0x2c: 0x0'])
     expect(told(all, () => { map(first, START + 0x3000n, 1) })).toEqual([])
     expect(told(all, () => { unmap(second, START + 0x1000n, 1) })).toEqual(['0x28: 0x58001000', '0x2c: 0x0'])
   })
   test('who leaves takes the other\'s tables along only if nobody is left', () => {
     const all = made('tegra-gart')
-    const [first, second] = [paging(all.driver), paging(all.driver)] as const
+    const [first, second] = [all.paging(), all.paging()] as const
     map(first, START + 0x1000n, 1)
-    first.attachDev(one as Device, undefined)
-    second.attachDev(two as Device, undefined)
+    first.attachDev(one, undefined)
+    second.attachDev(two, undefined)
     // The first domain is live again, whose device is still on it.
-    expect(told(all, () => all.driver.identityDomain?.attachDev(two as Device, second))).toEqual(['0x28: 0x58001000', '0x2c: 0xd8801000'])
-    expect(told(all, () => all.driver.identityDomain?.attachDev(one as Device, first))).toHaveLength(ENTRIES * 2)
-    expect(all.machine.dma(inside as typeof inside & object)).toMatchObject({ address: START + 0x1000n })
+    expect(told(all, () => all.driver.identityDomain?.attachDev(two, second))).toEqual(['0x28: 0x58001000', '0x2c: 0xd8801000'])
+    expect(told(all, () => all.driver.identityDomain?.attachDev(one, first))).toHaveLength(ENTRIES * 2)
+    expect(all.machine.dma(inside)).toMatchObject({ address: START + 0x1000n })
   })
   test('who was on a domain before and takes another one decides, whoever else is on one', () => {
     const all = made('tegra-gart')
-    const [first, second, third] = [paging(all.driver), paging(all.driver), paging(all.driver)] as const
+    const [first, second, third] = [all.paging(), all.paging(), all.paging()] as const
     map(third, START + 0x1000n, 1)
-    first.attachDev(one as Device, undefined)
-    second.attachDev(two as Device, undefined)
-    expect(told(all, () => { third.attachDev(one as Device, first) })).toEqual(['0x28: 0x58001000', '0x2c: 0xd8801000'])
+    first.attachDev(one, undefined)
+    second.attachDev(two, undefined)
+    expect(told(all, () => { third.attachDev(one, first) })).toEqual(['0x28: 0x58001000', '0x2c: 0xd8801000'])
   })
   test('a fault has a direction', () => {
     const all = made('tegra-gart')
-    paging(all.driver).attachDev(one as Device, undefined)
+    all.paging().attachDev(one, undefined)
     for (const access of ['read', 'write'] as const) {
-      all.machine.dma({ source: 0x20, kind: 'untranslated', address: START + 0x5000n, access })
+      all.machine.dma(read(START + 0x5000n, { access }))
       expect(told(all, () => {
         expect(all.driver.readFaults()).toEqual([{ code: 0x80, address: START + 0x5000n, access, meaning: 'invalid aperture entry' }])
       })).toEqual(['0x0: 0x80'])

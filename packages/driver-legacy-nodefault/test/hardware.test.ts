@@ -2,20 +2,19 @@
 import { createCore } from '@iommu/core'
 import type { Device } from '@iommu/core'
 import { describe, expect, test } from 'vitest'
-import { backends, kinds } from '../src/backends.js'
+import { requestsOf } from '../../../tools/driver-tests/dma.js'
+import { map } from '../../../tools/driver-tests/scene.js'
+import { hex } from '../../../tools/driver-tests/spell.js'
+import { backends } from '../src/backends.js'
 import { compareOwnership } from '../src/history/index.js'
-import { createDriver } from '../src/kinds.js'
 import type { KindName } from '../src/kinds.js'
+import { made, one } from './scene.js'
+import type { Made } from './scene.js'
 
-const device = (requesterId: number): Device => ({ name: `device 0x${requesterId.toString(16)}`, requesterId })
-const scene = (kind: KindName) => {
-  const machine = kinds[kind].createMachine({})
-  const warnings: string[] = []
-  const driver = createDriver(kind, machine, { warn: (sentence) => void warnings.push(sentence) })
-  return { machine, driver, warnings }
-}
-const read = (requesterId: number, address: bigint, access: 'read' | 'write' = 'read') =>
-  ({ source: requesterId, kind: 'untranslated', address, access } as const)
+const read = requestsOf(0x20)
+const device = (requesterId: number): Device => ({ name: `device ${hex(requesterId)}`, requesterId })
+/** Hardware whose devices are not probed yet. */
+const scene = (kind: KindName): Made => made(kind, [])
 
 describe('faults', () => {
   test.each([
@@ -24,19 +23,16 @@ describe('faults', () => {
     ['tegra-smmu', { address: 0x1000n, code: 6, meaning: 'invalid SMMU page', source: 0x20, access: 'write' }],
     ['fsl-pamu', { address: 0x1000n, code: 1, meaning: 'Access violation', source: 0x20 }],
   ] as const)('%s: a blocked write is recorded, read and cleared', (kind, expected) => {
-    const { machine, driver } = scene(kind)
-    driver.probeDevice(device(0x20))
-    expect(machine.dma(read(0x20, 0x1000n, 'write')).result).toBe('blocked')
+    const { machine, driver } = made(kind)
+    expect(machine.dma(read(0x1000n, { access: 'write' })).result).toBe('blocked')
     expect(driver.readFaults()).toEqual([expected])
     expect(driver.readFaults()).toEqual([])
   })
   test('mtk-v1 and tegra-gart: of an empty domain', () => {
     for (const [kind, address] of [['mtk-v1', 0x1000n], ['tegra-gart', 0x5800_1000n]] as const) {
-      const { machine, driver } = scene(kind)
-      const one = device(0x20)
-      driver.probeDevice(one)
-      driver.domainAllocPaging?.(one, {}).attachDev(one, undefined)
-      expect(machine.dma(read(0x20, address)).result).toBe('blocked')
+      const { machine, driver, paging } = made(kind)
+      paging().attachDev(one, undefined)
+      expect(machine.dma(read(address)).result).toBe('blocked')
       expect(driver.readFaults().map((fault) => fault.address)).toEqual([address])
       expect(driver.readFaults()).toEqual([])
     }
@@ -47,7 +43,6 @@ describe('ownership', () => {
   test.each(['mtk-v1', 'tegra-gart'] as const)('%s: nothing blocks, so a claim is EINVAL and the group stays as it was', (kind) => {
     const { driver } = scene(kind)
     const core = createCore(driver)
-    const one = device(0x20)
     core.probeDevice(one)
     const group = core.group(one)
     expect(() => core.claimGroup(group, {})).toThrowError(/EINVAL/)
@@ -85,21 +80,17 @@ describe('groups', () => {
 })
 
 test.each(['msm', 'omap', 'tegra-smmu'] as const)('%s: from one paging domain to another no access is blocked in between', (kind) => {
-  const { machine, driver } = scene(kind)
-  const one = device(0x20)
-  driver.probeDevice(one)
-  const [from, to] = [0x80_0000n, 0x90_0000n].map((physical) => {
-    const domain = driver.domainAllocPaging?.(one, {})
-    domain?.mapPages(0x1000n, physical, 0x1000n, 1, { read: true, write: true })
-    return domain
-  })
-  from?.attachDev(one, undefined)
-  machine.dma(read(0x20, 0x1000n))
+  const { machine, driver, paging } = made(kind)
+  const [from, to] = [paging(), paging()]
+  map(from, 0x1000n, 1, 0x80_0000n)
+  map(to, 0x1000n, 1, 0x90_0000n)
+  from.attachDev(one, undefined)
+  machine.dma(read(0x1000n))
   const seen = new Set<string>()
   const stop = machine.observe(() => {
-    for (const outcome of machine.outcomes(read(0x20, 0x1000n))) seen.add(outcome.result === 'blocked' ? 'blocked' : outcome.address.toString(16))
+    for (const outcome of machine.outcomes(read(0x1000n))) seen.add(outcome.result === 'blocked' ? 'blocked' : outcome.address.toString(16))
   })
-  to?.attachDev(one, from)
+  to.attachDev(one, from)
   stop()
   expect([...seen].sort()).toEqual(['800000', '900000'])
   expect(driver.manifest.hitless).toEqual([`${kind}>${kind}`])
@@ -110,7 +101,6 @@ test('no PASIDs anywhere: none declared, no setter, and the core answers EOPNOTS
     const machine = createMachine({ endpoints: new Map([[0x20, { pasidWidth: 20 }]]), unit: 0 })
     const ops = create([machine], { warn: () => undefined })
     const core = createCore(ops)
-    const one = device(0x20)
     core.probeDevice(one)
     expect([backend, ops.manifest.maxPasids, ops.maxPasids?.(one)]).toEqual([backend, 0, 0])
     for (const domain of [ops.blockedDomain, ops.identityDomain]) expect(domain?.setDevPasid).toBeUndefined()

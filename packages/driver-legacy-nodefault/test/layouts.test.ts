@@ -1,8 +1,8 @@
 // Layouts held by words from outside: values of Linux's own macros.
 import { encode, maskOf } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { fixture } from '../../../tools/driver-tests/layouts.js'
 import * as pamu from '../src/tables/fsl-pamu.js'
 import * as msm from '../src/tables/msm.js'
 import * as mtk from '../src/tables/mtk-v1.js'
@@ -14,11 +14,9 @@ import * as tegra from '../src/tables/tegra-smmu.js'
 import { word } from '../src/tables/words.js'
 import { setPort } from '../src/programming/mtk-v1.js'
 
-const fixture = JSON.parse(readFileSync(new URL('fixtures/linux-words.json', import.meta.url), 'utf8')) as {
-  readonly words: Readonly<Record<string, Readonly<Record<string, string>>>>
-}
+const { words } = fixture<{ readonly words: Readonly<Record<string, Readonly<Record<string, string>>>> }>(import.meta.url, 'linux-words')
 const outside = (group: string, name: string): bigint => {
-  const found = fixture.words[group]?.[name]
+  const found = words[group]?.[name]
   if (found === undefined) throw new Error(`no word ${group}.${name}`)
   return BigInt(found)
 }

@@ -1,5 +1,7 @@
-// What each kind of hardware is told, step by step, as literal words: taking over, domains, switches, flushes and faults.
+// What each kind of hardware is told, step by step, as literal words: taking over, domains, switches, flushes and faults. Long, because
+// each of six kinds is told something else.
 import { describe, expect, test } from 'vitest'
+import { hex } from '../../../tools/driver-tests/spell.js'
 import { fslPamuPlanner } from '../src/programming/fsl-pamu.js'
 import { msmPlanner } from '../src/programming/msm.js'
 import { mtkV1Planner } from '../src/programming/mtk-v1.js'
@@ -10,14 +12,13 @@ import { s390Planner } from '../src/programming/s390.js'
 import type { Step } from '../src/programming/steps.js'
 import { tegraSmmuPlanner } from '../src/programming/tegra-smmu.js'
 
-const hex = (value: bigint): string => `0x${value.toString(16)}`
 const masked = (mask: bigint | undefined): string => (mask === undefined ? '' : ` of ${hex(mask)}`)
 /** "register at offset: value of mask". */
 const spell = (step: Step): string => {
   switch (step.do) {
-    case 'write': return `${step.register} at 0x${step.offset.toString(16)}: ${hex(step.value)}${masked(step.mask)}`
+    case 'write': return `${step.register} at ${hex(step.offset)}: ${hex(step.value)}${masked(step.mask)}`
     case 'store': return `memory at ${hex(step.address)}: ${hex(step.value)}${masked(step.mask)}`
-    case 'call': return `${step.operation} ${step.args.map(hex).join(' ')}`
+    case 'call': return `${step.operation} ${hex(...step.args)}`
     case 'read': return `read ${step.register}`
     case 'wait': return `wait for ${hex(step.until)} in ${step.register}, or ${step.otherwise.map(spell).join(', ')}`
     default: return step.do
@@ -71,9 +72,9 @@ describe('what each kind of hardware says of itself', () => {
 describe('msm', () => {
   const { takeOver, open, close, aim, flush, obstacle } = msmPlanner
   const translate = (bank: number, root: string): string[] => {
-    const at = (offset: number): string => `0x${(bank * 0x1000 + offset).toString(16)}`
+    const at = (offset: number): string => hex(bank * 0x1000 + offset)
     return [
-      `SCTLR.${bank} at ${at(0)}: 0x0`, `CBACR.${bank} at 0x${(0xff800 + bank * 4).toString(16)}: 0x0`,
+      `SCTLR.${bank} at ${at(0)}: 0x0`, `CBACR.${bank} at ${hex(0xff800 + bank * 4)}: 0x0`,
       `CONTEXTIDR.${bank} at ${at(8)}: 0x${bank}`, `ACTLR.${bank} at ${at(4)}: 0x37072`,
       `TTBCR.${bank} at ${at(0x18)}: 0x0`, `TTBR1.${bank} at ${at(0x14)}: 0x0`, `TTBR0.${bank} at ${at(0x10)}: ${root}`,
       `CTX_TLBIALL.${bank} at ${at(0x800)}: 0x0`, `SCTLR.${bank} at ${at(0)}: 0x7`,
@@ -118,7 +119,7 @@ describe('msm', () => {
 describe('omap', () => {
   const { takeOver, open, close, aim, flush, obstacle } = omapPlanner
   const translate = (instance: number, root: string): string[] => {
-    const at = (offset: number): string => `0x${(instance * 0x100 + offset).toString(16)}`
+    const at = (offset: number): string => hex(instance * 0x100 + offset)
     return [
       `MMU${instance}_TTB at ${at(0x4c)}: ${root}`, `MMU${instance}_LOCK at ${at(0x50)}: 0x0`, `MMU${instance}_GFLUSH at ${at(0x60)}: 0x1`,
       `MMU${instance}_IRQENABLE at ${at(0x1c)}: 0x1e`, `MMU${instance}_CNTL at ${at(0x44)}: 0x6`,

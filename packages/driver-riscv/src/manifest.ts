@@ -1,6 +1,7 @@
 // The manifest: what this backend declares, from what the units can do.
 import { CONTRACT } from '@iommu/core'
 import type { Manifest } from '@iommu/core'
+import { UNBUILT } from '@iommu/core/driver'
 import { formatNames } from './domains/formats.js'
 import { svaObstacle } from './domains/sva.js'
 import { processSplit, splitLimit } from './tables/index.js'
@@ -33,9 +34,7 @@ export const declare = (units: readonly Unit[]): Manifest => {
         : { pasid: capabilities.processLevels.length === 0 ? 'the unit has no process directories' : 'the unit has no first stage' }),
       'paging to paging': 'root and identifier lie in two words: a switch blocks DMA for a moment',
       'silent exit': 'only a whole device\'s faults can be left unrecorded, not those of one PASID',
-      nested: 'not built yet',
-      'dirty tracking': 'not built yet',
-      'page requests': 'not built yet',
+      ...UNBUILT,
     }),
   })
 }

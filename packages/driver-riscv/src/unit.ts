@@ -1,6 +1,6 @@
 // One IOMMU under the driver's control: its device directory, its queues and its identifiers.
 import { IommuError } from '@iommu/core'
-import { createIds } from '@iommu/core/driver'
+import { createIds, noMemory } from '@iommu/core/driver'
 import type { Ids } from '@iommu/core/driver'
 import { frameAddress } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
@@ -35,10 +35,6 @@ export interface Unit {
   readonly gscids: Ids
   /** Address of a source's device context; makes the directory down to it. Throws ENOMEM, and EINVAL beyond the directory. */
   deviceContext(source: number): bigint
-}
-
-const noMemory = (what: string): never => {
-  throw new IommuError('ENOMEM', `no memory for ${what}`)
 }
 
 /** The deepest directory that the unit takes: modes that it does not have are not accepted. */

@@ -1,5 +1,6 @@
 // What each bit of the capabilities register means, one at a time: it changes what it is about, and nothing else.
 import { expect, test } from 'vitest'
+import { withBits } from '../../../tools/driver-tests/layouts.js'
 import { levelsOfMode, pagingMode, readCapabilities, widthOfLevels } from '../src/tables/index.js'
 import type { Capabilities } from '../src/tables/index.js'
 
@@ -7,7 +8,6 @@ const nothing: Capabilities = {
   firstStageLevels: [], secondStageLevels: [], processLevels: [], extended: false, physicalBits: 0, ats: false, guestAts: false,
   accessedDirty: false, memoryTypes: false, softwareBits: false, qualityOfService: false, bothEndian: false, ranges: false, nonLeaf: false,
 }
-const at = (...bits: readonly number[]): bigint => bits.reduce((word, bit) => word | (1n << BigInt(bit)), 0n)
 
 test('of nothing', () => expect(readCapabilities(0n)).toEqual(nothing))
 
@@ -34,7 +34,7 @@ test.each<[string, number[], Partial<Capabilities>]>([
   ['QOSID', [41], { qualityOfService: true }],
   ['NL', [42], { nonLeaf: true }],
   ['S', [43], { ranges: true }],
-])('%s', (_name, bits, changed) => expect(readCapabilities(at(...bits))).toEqual({ ...nothing, ...changed }))
+])('%s', (_name, bits, changed) => expect(readCapabilities(withBits(...bits))).toEqual({ ...nothing, ...changed }))
 
 test('modes of page tables, their levels and widths', () => {
   expect(([3, 4, 5] as const).map((levels) => [pagingMode(levels), widthOfLevels(levels, false), widthOfLevels(levels, true)]))

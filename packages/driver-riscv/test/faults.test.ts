@@ -2,6 +2,8 @@
 import { expect, test } from 'vitest'
 import { createRegisters, PhysicalMemory } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
+import { putWords } from '../../../tools/driver-tests/dma.js'
+import { hex } from '../../../tools/driver-tests/spell.js'
 import { readFaults } from '../src/programming/faults.js'
 import type { FaultReport } from '../src/programming/faults.js'
 import { OFFSETS } from '../src/tables/index.js'
@@ -12,14 +14,12 @@ type Words = readonly [bigint, bigint, bigint, bigint]
 /** A queue of 4 records, by its head, its tail and its status. */
 const read = (records: Readonly<Record<number, Words>>, head: number, tail: number, status = 0x1_0001n): FaultReport & { readonly did: string[] } => {
   const memory = new PhysicalMemory()
-  for (const [index, words] of Object.entries(records)) {
-    words.forEach((word, at) => { memory.store64(BASE + BigInt(Number(index) * 32 + at * 8), word) })
-  }
+  for (const [index, words] of Object.entries(records)) putWords({ memory }, BASE + BigInt(Number(index) * 32), words)
   const values = new Map<number, bigint>([[OFFSETS.fqh, BigInt(head)], [OFFSETS.fqt, BigInt(tail)], [OFFSETS.fqcsr, status]])
   const did: string[] = []
   const registers = createRegisters({
     read: (offset) => values.get(offset) ?? 0n,
-    write: (offset, _bits, value) => void did.push(`0x${offset.toString(16)} 0x${value.toString(16)}`),
+    write: (offset, _bits, value) => void did.push(hex(offset, value)),
   })
   return { ...readFaults({ memory, registers } as unknown as Machine, BASE, 2), did }
 }

@@ -1,37 +1,19 @@
 // Layouts, held by words from outside: worked examples decoded by the reference model's own structures, and field values
 // by Linux's and QEMU's masks (fixtures/README.md).
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { confirmation, decode, encode } from '@iommu/bits'
+import { confirmation, decode } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
 import { riscvEntry } from '@iommu/page-table'
+import { fixture, layoutsIn, readsAlike, workedExamples } from '../../../tools/driver-tests/layouts.js'
+import type { Example, Outside, Worked } from '../../../tools/driver-tests/layouts.js'
 import * as tables from '../src/tables/index.js'
 
-const layouts = new Map([...Object.values(tables) as unknown[], riscvEntry]
-  .filter((each): each is Entry => typeof each === 'object' && each !== null && 'fields' in each && 'bits' in each)
-  .map((each) => [each.name, each]))
-
-const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`./fixtures/${name}`, import.meta.url), 'utf8'))
-
-interface Worked {
-  readonly what: string
-  readonly entry: string
-  readonly words: readonly string[]
-  readonly fields: Readonly<Record<string, string>>
-}
-const worked = read('worked.json') as readonly Worked[]
+const layouts = layoutsIn(tables, { riscvEntry })
+const worked = fixture<readonly Worked[]>(import.meta.url, 'worked')
+const masks = fixture<Outside<unknown, Example>>(import.meta.url, 'masks')
 
 describe('worked examples', () => {
-  test.each(worked.map((each) => [each.what, each] as const))('%s', (_what, { entry, words, fields }) => {
-    const layout = layouts.get(entry) as Entry
-    const values = decode(layout, words.map(BigInt))
-    for (const [name, value] of Object.entries(values)) {
-      expect(`${name} 0x${BigInt(value).toString(16)}`).toBe(`${name} ${fields[name] ?? '0x0'}`)
-    }
-    const given = Object.fromEntries(Object.entries(fields).map(([name, value]) =>
-      [name, ['address', 'wide'].includes(layout.fields[name]?.kind ?? '') ? BigInt(value) : Number(value)]))
-    expect(encode(layout, given)).toEqual(words.map(BigInt))
-  })
+  workedExamples(worked, layouts)
   test('cover every table entry, every command and the fault record', () => {
     const covered = new Set(worked.map(({ entry }) => entry))
     const registers = [
@@ -41,13 +23,6 @@ describe('worked examples', () => {
   })
 })
 
-interface Masks {
-  readonly entries: Readonly<Record<string, { readonly fields: Readonly<Record<string, {
-    readonly bits: readonly (readonly [number, number])[]; readonly valueMask: string; readonly source: string; readonly alias?: readonly string[]
-  }>> }>>
-  readonly vectors: readonly { readonly entry: string; readonly words: readonly string[]; readonly fields: Readonly<Record<string, string>> }[]
-}
-const masks = read('masks.json') as Masks
 /** What the masks call by other names. */
 const NAMES: Readonly<Record<string, string>> = { 'riscv.ddte': 'riscv.ddt' }
 const layoutOf = (name: string): Entry => layouts.get(NAMES[name] ?? name) as Entry
@@ -70,14 +45,10 @@ describe('Linux\'s and QEMU\'s masks', () => {
       }
     }
   })
-  test.each(masks.vectors.map((each, index) => [`${each.entry} ${index}`, each] as const))('%s', (_name, { entry, words, fields }) => {
-    const layout = layoutOf(entry)
-    const values = decode(layout, words.map(BigInt)) as Readonly<Record<string, number | bigint>>
-    for (const [field, value] of Object.entries(fields).filter(([each]) => each !== 'DST_ID')) {
-      const mask = BigInt(masks.entries[entry]?.fields[field]?.valueMask ?? '0')
-      const ours = BigInt(values[fieldOf(layout, field) as string] as number | bigint) & mask
-      expect(`${field} ${ours.toString(16)}`).toBe(`${field} ${BigInt(value).toString(16)}`)
-    }
+  test.each(masks.vectors.map((each, index) => [`${each.entry} ${index}`, each] as const))('%s', (_name, vector) => {
+    const layout = layoutOf(vector.entry)
+    readsAlike(masks, vector, layout, (values, field) =>
+      (field === 'DST_ID' ? undefined : BigInt(values[fieldOf(layout, field) as string] as number | bigint)))
   })
 })
 

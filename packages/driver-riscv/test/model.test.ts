@@ -1,13 +1,16 @@
-// The model against what the specification's reference model answered to the same tables, and its checks one by one.
+// The model against what the specification's reference model answered to the same tables, its checks one by one, and what it logs.
 import { encode } from '@iommu/bits'
 import type { DmaRequest } from '@iommu/hardware'
 import { riscvEntry } from '@iommu/page-table'
 import { describe, expect, test } from 'vitest'
+import { putWords, requestsOf } from '../../../tools/driver-tests/dma.js'
+import { hex } from '../../../tools/driver-tests/spell.js'
 import { createRiscvMachine } from '../src/model/index.js'
 import type { Profile, RiscvMachine } from '../src/model/index.js'
 import {
   baseDeviceContext, deviceContext, deviceDirectoryEntry, directoryPointer, faultQueueStatus, OFFSETS, processContext, queueBase,
 } from '../src/tables/index.js'
+import { made as driven, NO_PASIDS, read } from './scene.js'
 
 const DID = 0x110
 const IOVA = 0x20_0000n
@@ -21,17 +24,16 @@ type Values = Parameters<typeof encode<typeof deviceContext.fields>>[1]
 /** A unit with a three-level directory in which DID has a context, and a fault queue. */
 const made = (context: Values, profile: Partial<Profile> = {}): RiscvMachine => {
   const machine = createRiscvMachine({ profile })
-  const { memory, registers } = machine
-  const put = (at: bigint, words: readonly bigint[]): void => words.forEach((word, index) => memory.store64(at + BigInt(index * 8), word))
-  put(ROOT, encode(deviceDirectoryEntry, { V: 1, PPN: MIDDLE }))
-  put(MIDDLE + 4n * 8n, encode(deviceDirectoryEntry, { V: 1, PPN: CONTEXTS }))
-  put(CONTEXT, encode(deviceContext, context))
+  const { registers } = machine
+  putWords(machine, ROOT, encode(deviceDirectoryEntry, { V: 1, PPN: MIDDLE }))
+  putWords(machine, MIDDLE + 4n * 8n, encode(deviceDirectoryEntry, { V: 1, PPN: CONTEXTS }))
+  putWords(machine, CONTEXT, encode(deviceContext, context))
   registers.write64(OFFSETS.fqb, encode(queueBase, { LOG2SZ: 6, PPN: FAULTS })[0] as bigint)
   registers.write32(OFFSETS.fqcsr, Number(encode(faultQueueStatus, { fqen: 1 })[0]))
   registers.write64(OFFSETS.ddtp, encode(directoryPointer, { MODE: 4, PPN: ROOT })[0] as bigint)
   return machine
 }
-const request = (more: Partial<DmaRequest> = {}): DmaRequest => ({ source: DID, kind: 'untranslated', address: IOVA, access: 'read', ...more })
+const request = (more: Partial<DmaRequest> = {}): DmaRequest => requestsOf(DID)(IOVA, more)
 /** The first record as the queue holds it: dword 0, iotval, iotval2. */
 const recorded = (machine: RiscvMachine, more: Partial<DmaRequest>): readonly string[] => {
   machine.dma(request(more))
@@ -40,7 +42,7 @@ const recorded = (machine: RiscvMachine, more: Partial<DmaRequest>): readonly st
 }
 const answer = (machine: RiscvMachine, more: Partial<DmaRequest> = {}): string | number => {
   const outcome = machine.dma(request(more))
-  return outcome.result === 'blocked' ? outcome.fault?.code ?? 'silent' : `0x${outcome.address.toString(16)}`
+  return outcome.result === 'blocked' ? outcome.fault?.code ?? 'silent' : hex(outcome.address)
 }
 const directory: Values = { V: 1, PDTV: 1, DPE: 1, FSC_MODE: 1, FSC_PPN: PROCESSES }
 
@@ -69,7 +71,7 @@ describe('records are those of the reference model', () => {
     off.registers.write64(OFFSETS.ddtp, 0n)
     expect(recorded(off, {})[0]).toBe('0x0001100800000100')
     const machine = made(directory)
-    encode(processContext, { V: 1 }).forEach((word, index) => machine.memory.store64(PROCESSES + 0x230n + BigInt(index * 8), word))
+    putWords(machine, PROCESSES + 0x230n, encode(processContext, { V: 1 }))
     expect(recorded(machine, { pasid: 0x23, privileged: true, access: 'write' })[0]).toBe('0x0001100f00023104')
   })
 })
@@ -159,7 +161,7 @@ test('the base format has contexts of half the size, and no bits beyond', () => 
   const machine = made({}, { extended: false })
   const at = CONTEXTS + 0x10n * 32n
   machine.memory.store64(MIDDLE + 2n * 8n, encode(deviceDirectoryEntry, { V: 1, PPN: CONTEXTS })[0] as bigint)
-  encode(baseDeviceContext, { V: 1 }).forEach((word, index) => machine.memory.store64(at + BigInt(index * 8), word))
+  putWords(machine, at, encode(baseDeviceContext, { V: 1 }))
   expect(answer(machine)).toBe('0x200000')
 })
 
@@ -169,4 +171,15 @@ test('a process directory of mode Bare lets every PASID through', () => {
   expect(answer(made(bare), { pasid: 0xf_ffff })).toBe('0x200000')
   expect(answer(made(bare))).toBe('0x200000')
   expect(answer(made({ V: 1 }), { pasid: 5 })).toBe(260)
+})
+
+test('the fault queue holds one record less than its size, then says that some were lost', () => {
+  const { machine, driver } = driven(NO_PASIDS)
+  for (let n = 0n; n < 130n; n++) machine.dma(read(0x1000n * n))
+  const { faults, overflow } = driver.readFaults()
+  expect([faults.length, overflow]).toEqual([127, true])
+  expect(faults[1]).toEqual({ source: 0x110, address: 0x1000n, transaction: 'untranslated read', code: 258 })
+  expect(driver.readFaults()).toEqual({ faults: [], overflow: false })
+  machine.dma(read(0x9000n, { access: 'write' }))
+  expect(driver.readFaults().faults).toMatchObject([{ address: 0x9000n, transaction: 'untranslated write' }])
 })

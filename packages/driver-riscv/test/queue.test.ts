@@ -3,6 +3,9 @@
 import { describe, expect, test } from 'vitest'
 import { createRegisters, PhysicalMemory } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
+import { wordsAt } from '../../../tools/driver-tests/dma.js'
+import { withoutMemory } from '../../../tools/driver-tests/machines.js'
+import { hex } from '../../../tools/driver-tests/spell.js'
 import { createQueue } from '../src/programming/queue.js'
 import type { CommandQueue } from '../src/programming/queue.js'
 import { OFFSETS } from '../src/tables/index.js'
@@ -39,7 +42,7 @@ const played = ({ patience = 0, error = 0n, at = 0n, drains = true }: {
   const registers = createRegisters({
     read: (offset) => values.get(offset) ?? 0n,
     write(offset, _bits, value) {
-      if (offset === OFFSETS.cqcsr) did.push(`cqcsr 0x${value.toString(16)}`)
+      if (offset === OFFSETS.cqcsr) did.push(`cqcsr ${hex(value)}`)
       values.set(offset, value)
       if (offset === OFFSETS.cqt && patience === 0) run()
     },
@@ -49,7 +52,7 @@ const played = ({ patience = 0, error = 0n, at = 0n, drains = true }: {
   const { base } = queue
   return {
     queue, did, ticks: () => ticks,
-    words: (index) => [memory.load64(base + BigInt(index * 16)), memory.load64(base + BigInt(index * 16 + 8))],
+    words: (index) => wordsAt({ memory }, base + BigInt(index * 16), 2),
   }
 }
 
@@ -68,9 +71,7 @@ test('the head is read until it has come, and no longer', () => {
 })
 
 test('nothing is taken where there is no memory', () => {
-  const memory = new PhysicalMemory()
-  memory.pages.failAt(1)
-  expect(createQueue({ memory } as unknown as Machine)).toBeUndefined()
+  expect(createQueue(withoutMemory(1))).toBeUndefined()
 })
 
 describe('ENODEV', () => {

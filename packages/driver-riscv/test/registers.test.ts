@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { createRegisters } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
+import { hex } from '../../../tools/driver-tests/spell.js'
 import { enableCommandQueue, enableFaultQueue, setDirectory, setFeatures } from '../src/programming/registers.js'
 import { OFFSETS } from '../src/tables/index.js'
 
@@ -18,7 +19,7 @@ const played = (
   const registers = createRegisters({
     read: (offset) => values.get(offset) ?? 0n,
     write(offset, bits, value) {
-      did.push(`${bits} 0x${offset.toString(16)} 0x${value.toString(16)}`)
+      did.push(`${bits} ${hex(offset, value)}`)
       const take = (): void => void values.set(offset, answer(offset, value))
       if (patience === 0) take()
       else late.push(take)
@@ -38,7 +39,7 @@ describe.each([
   ['command queue', enableCommandQueue, OFFSETS.cqcsr, 'cqcsr.cqon', ['64 0x18 0x40006', '32 0x24 0x0']],
   ['fault queue', enableFaultQueue, OFFSETS.fqcsr, 'fqcsr.fqon', ['64 0x28 0x40006', '32 0x30 0x0']],
 ] as const)('the %s', (_what, enable, status, name, between) => {
-  const at = `32 0x${status.toString(16)}`
+  const at = `32 ${hex(status)}`
   test('is off while it is pointed elsewhere, and empty', () => {
     const { machine, did } = played({ [status]: ON }, follows)
     enable(machine, 0x10_0000n, 7)

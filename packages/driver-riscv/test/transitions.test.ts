@@ -1,12 +1,14 @@
 // What a switch stores and flushes, step by step, as literal words.
 import { describe, expect, test } from 'vitest'
+import { coveringShift } from '@iommu/hardware'
+import { spellPlan } from '../../../tools/driver-tests/spell.js'
 import { invalid } from '../src/devices/state.js'
 import type { PointState } from '../src/devices/state.js'
 import { directoryState, identityState, pagingState } from '../src/domains/words.js'
 import { programming } from '../src/programming/index.js'
-import { coveringShift, flushAll, flushDeviceTlb, flushPages, flushTag, forgetDevice } from '../src/programming/invalidate.js'
+import { flushAll, flushDeviceTlb, flushPages, flushTag, forgetDevice } from '../src/programming/invalidate.js'
 import { usedOfDevice, usedOfProcess } from '../src/programming/plan.js'
-import type { PlanStep, Used } from '../src/programming/plan.js'
+import type { Used } from '../src/programming/plan.js'
 
 // 01:02.0, as in the worked sequence.
 const DID = 0x110
@@ -16,17 +18,10 @@ const table = { secondStage: false, levels: 5, root: 0x8_2345_6000n, id: 5 } as 
 const other = { secondStage: false, levels: 4, root: 0x8_2400_0000n, id: 9 } as const
 const stage = { secondStage: true, levels: 4, root: 0x8_3000_0000n, id: 7 } as const
 
-const spell = (steps: readonly PlanStep[]): string[] => steps.map((step) => {
-  switch (step.do) {
-    case 'store': return `q${step.index} 0x${step.value.toString(16)}`
-    case 'invalidate': return step.commands.map((words) => words.map((word) => `0x${word.toString(16)}`).join(' ')).join(', ')
-    default: return step.do
-  }
-})
 const onDevice = (from: PointState, to: PointState, tlbs: readonly number[] = []): string[] =>
-  spell(programming.planEntry(from, to, programming.flushDevice(DID, tlbs), usedOfDevice))
+  spellPlan(programming.planEntry(from, to, programming.flushDevice(DID, tlbs), usedOfDevice))
 const onProcess = (from: PointState, to: PointState, tlbs: readonly number[] = []): string[] =>
-  spell(programming.planEntry(from, to, programming.flushProcess([DID], 0x23, tlbs), usedOfProcess))
+  spellPlan(programming.planEntry(from, to, programming.flushProcess([DID], 0x23, tlbs), usedOfProcess))
 
 const FORGET = '0x1100200000003 0x0'
 const FORGET_PROCESS = '0x1100200023083 0x0'

@@ -49,6 +49,20 @@ describeOnChromium('paste anything', (explorer) => {
     await page.context().close()
   })
 
+  test('what it does not know is told in a sentence of a page, which has no arguments', async () => {
+    const page = await explorer.open(fragment({ text: 'hello' }))
+    await page.waitForSelector('.notice.wrong')
+    expect(await page.innerText('.notice.wrong')).toMatch(/^!?\s*what to explain: expected a fault line, .* found "hello"$/)
+    await page.context().close()
+  })
+
+  test('a line stands there as it was pasted, with its spaces', async () => {
+    const page = await explorer.open(fragment({ text: '[    0.561287] arm-smmu 15000000.iommu: Unhandled context fault: fsr=0x402' }))
+    await page.waitForSelector('.explained article')
+    expect(await page.innerText('.explained h3')).toBe('[    0.561287] arm-smmu 15000000.iommu: Unhandled context fault: fsr=0x402')
+    await page.context().close()
+  })
+
   test('a whole log is summed up as by the command', async () => {
     const log = `${LINES[0]}\n${LINES[0]}\n${LINES[1]}\nDMAR: IOMMU enabled`
     const page = await explorer.open()

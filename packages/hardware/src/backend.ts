@@ -32,6 +32,26 @@ export interface ModelBackend<Ops, Space> extends Traits {
   idsInUse(ops: Ops): number
 }
 
+/** A driver that breaks in one named way; the shape that @iommu/conformance takes. */
+export interface ModelVariant<Ops> {
+  readonly id: string
+  readonly title: string
+  /** The first statement must fail; none outside of the list may. */
+  readonly breaks: readonly string[]
+  /** Backends on which it shows. */
+  readonly on: readonly string[]
+  /** How stores and commands behave, where that decides. */
+  readonly adversary?: AdversaryOptions
+  /** What an operating system does, or did, rather than a mistake that anybody could make; `source`: file, function, versions. */
+  readonly profile?: { readonly name: string; readonly does: string; readonly source: string }
+  createDriver(machines: readonly TestMachine[], setup: VariantSetup): Ops
+}
+
+export interface VariantSetup extends DriverSetup {
+  /** The driver is a correct one while this says no: what came before the change that is judged. Absent: never. */
+  readonly broken?: () => boolean
+}
+
 /** What all backends of a driver have in common. */
 interface Traits {
   /** The driver: "driver-intel-vtd". */

@@ -1,5 +1,6 @@
 // A device's own TLB: what the answers to its translation requests (ATS) leave there, and how it answers itself.
 import { frameOf } from './address.js'
+import type { Names } from './adversary/names.js'
 import { createTranslationCache } from './cache.js'
 import type { TranslationCache } from './cache.js'
 import { takes } from './dma-sight.js'
@@ -29,6 +30,10 @@ export const keepInDevice = (
   const frame = frameOf(outcome.address & ~(outcome.pageSize - 1n))
   tlb.keep(pasid ?? 0, frameOf(address), pageShift, { frame, pageShift, ...outcome.permissions, attributes })
 }
+
+/** Drops what an invalidation names in a device's own TLB. */
+export const forgetInDevice = (tlbs: DeviceTlbs, { source, pasid, range }: NonNullable<Names['device']>): void =>
+  void tlbs.get(source)?.dropRange((tag) => pasid === 'all' || tag === pasid, ...range)
 
 /** What a device's own TLB says to a translation request, where it has kept something. */
 export const deviceAnswer = (tlbs: DeviceTlbs, request: DmaRequest, sight: DmaSight): Translated | undefined =>

@@ -68,3 +68,11 @@ export interface HardwareView {
   readonly low: number
   readonly high: number
 }
+
+/** So many 64-bit words from an address on. */
+export const loadWords = (memory: Pick<HardwareView, 'load64'>, address: bigint, count: number): bigint[] =>
+  Array.from({ length: count }, (_, index) => memory.load64(address + BigInt(index * 8)))
+
+/** Stores 64-bit words from an address on, each by itself. */
+export const storeWords = (memory: Pick<Memory, 'store64'>, address: bigint, words: readonly bigint[]): void =>
+  words.forEach((word, index) => memory.store64(address + BigInt(index * 8), word))

@@ -44,6 +44,13 @@ export const isInterruptRange = (frame: number): boolean => frame >= 0xfee00 && 
 export const frameIn = (first: number, pageShift: number, frame: number): number =>
   (pageShift === 12 ? first : first + (frame % (FRAMES[pageShift] as number)))
 
+/** The device's frames around one that a page, or whatever covers so many address bits, is for. */
+export const framesAround = (frame: number, bits: number): { readonly first: number; readonly last: number } => {
+  const span = FRAMES[bits] as number
+  const first = Math.floor(frame / span) * span
+  return { first, last: first + span - 1 }
+}
+
 /** The address in a frame that has the offset of another one. */
 export const addressIn = (frame: number, address: bigint): bigint => {
   split(address)

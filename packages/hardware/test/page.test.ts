@@ -1,6 +1,6 @@
 // What models say of frames and pages, held against the same said in bigints.
 import { describe, expect, test } from 'vitest'
-import { addressIn, fitsIn, frameIn, frameOf, isCanonical, isInterruptRange, passes, permissionsOf, sizeOfPage, translatedTo } from '../src/index.js'
+import { addressIn, fitsIn, frameIn, frameOf, framesAround, isCanonical, isInterruptRange, passes, permissionsOf, sizeOfPage, translatedTo } from '../src/index.js'
 
 const ADDRESSES = [0n, 0xfffn, 0x1000n, 0xfedf_ffffn, 0xfee0_0000n, 0xfeef_ffffn, 0xfef0_0000n, 0x1_fee0_0000n, 0x7fff_ffff_f000n, 0x8000_0000_0000n,
   0xffff_7fff_ffff_f000n, 0xffff_8000_0000_0000n, 0xffff_ffff_ffff_ffffn, ...Array.from({ length: 64 }, (_, bit) => 1n << BigInt(bit))]
@@ -12,6 +12,14 @@ describe('frames', () => {
       const top = BigInt.asIntN(64, address) >> BigInt(bits - 1)
       expect([address, fitsIn(frameOf(address), bits)]).toEqual([address, address >> BigInt(bits) === 0n])
       expect([address, isCanonical(frameOf(address), bits)]).toEqual([address, top === 0n || top === -1n])
+    }
+  })
+
+  test.each([12, 13, 21, 39, 63, 64])('around one, 2^%i bytes', (bits) => {
+    for (const address of ADDRESSES) {
+      const { first, last } = framesAround(frameOf(address), bits)
+      const start = (address >> BigInt(bits)) << BigInt(bits)
+      expect([address, first, last]).toEqual([address, frameOf(start), frameOf(start + (1n << BigInt(bits)) - 1n)])
     }
   })
 

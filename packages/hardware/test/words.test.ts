@@ -31,7 +31,7 @@ describe.each([['chunks', false], ['flat', true]] as const)('memory in %s', (_na
     const cleared = memory()
     cleared.fillPairs(3, 0, 512, -1, -1, 0)
     cleared.clearPairs(3, 5, count)
-    expect([cleared.areClear(3, 5, count, -1), cleared.areClear(3, 4, 1, -1), cleared.areClear(3, 5 + count, 1, -1, -1)])
+    expect([cleared.areClear(3, 5, count, -1), cleared.areClear(3, 4, 1, -1), cleared.areClear(3, 5 + count, 1, -1)])
       .toEqual([true, false, false])
   })
 

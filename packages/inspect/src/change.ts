@@ -22,6 +22,8 @@ export interface PlannedStep {
   readonly changed?: readonly string[]
   /** Of a store: whether the entry answers DMA after it. */
   readonly live?: boolean
+  /** What becomes of DMA where it does not. */
+  readonly instead?: 'DMA is refused' | 'DMA passes untranslated'
   /** Of an invalidation: its commands, which have completed before the next step. */
   readonly commands?: readonly PlannedCommand[]
 }
@@ -82,9 +84,11 @@ export const planChange = async (owner: Entry, from: Words, to: Words, about: Ch
     if (step.do !== 'store') return { do: step.do }
     const before = [...now]
     step.words.forEach((word, index) => { now[step.index + index] = word })
+    const live = known.isLive(now)
     return {
       do: 'store', index: step.index, words: step.words.map(hexWord),
-      changed: diff(owner, before, now).map(({ name }) => name), live: known.isLive(now),
+      changed: diff(owner, before, now).map(({ name }) => name), live,
+      ...(live ? {} : { instead: known.passes?.(now) === true ? 'DMA passes untranslated' : 'DMA is refused' }),
     }
   }
   const steps = known.plan(from, to, about).map(spell)

@@ -5,33 +5,20 @@
 // Where the tables lie is the allocator's choice: in entries that lead to a table our word has the recorded address.
 import { addresses, frameAddress, PhysicalMemory } from '@iommu/hardware'
 import type { HardwareView } from '@iommu/hardware'
-import { isTable, pageShiftOf } from '@iommu/page-table'
-import type { Format } from '@iommu/page-table'
+import { isTable, pageShiftOf, walkingOf } from '@iommu/page-table'
+import type { EmptyTable, Format, MappedPage } from '@iommu/page-table'
 import { InputError } from './input-error.js'
 import { hex } from './spell.js'
 import type { Compared } from './vendor.js'
 
-/** One page of a domain. Addresses and sizes in bytes. */
-export interface MappedPage {
-  readonly iova: bigint
-  readonly physical: bigint
-  readonly pageSize: bigint
-  readonly read: boolean
-  readonly write: boolean
-  /** The leaf as recorded, for attributes that only its format knows. */
+/** One page of a domain, with the leaf as recorded, for attributes that only its format knows. */
+export interface RecordedPage extends MappedPage {
   readonly word: bigint
-}
-
-/** A table in which nothing is mapped any more: a driver keeps it until a whole range around it is unmapped. */
-export interface EmptyTable {
-  /** First address that it translates. */
-  readonly iova: bigint
-  readonly level: number
 }
 
 /** What recorded tables stand for. */
 export interface TableContents {
-  readonly pages: readonly MappedPage[]
+  readonly pages: readonly RecordedPage[]
   readonly empty: readonly EmptyTable[]
   /** Whether leaves have the snoop bit; a domain has it in all or none. */
   readonly snoop: boolean
@@ -130,7 +117,7 @@ const readTable = (
 }
 
 interface Collected {
-  readonly pages: MappedPage[]
+  readonly pages: RecordedPage[]
   readonly empty: EmptyTable[]
   noted: boolean
   /** Whether the first leaf has the snoop bit. */
@@ -142,13 +129,14 @@ const collectLeaf = (format: Format, level: number, iova: bigint, { low, high }:
   into.snoop ??= ((low & format.snoopLow) | (high & format.snoopHigh)) !== 0
   // Of equal entries that stand for one page the first says it all.
   if (iova % pageSize !== 0n) return
-  const [grantsLow, grantsHigh] = [low ^ format.leafInvertLow, high ^ format.leafInvertHigh]
+  const { leafInvertLow, leafInvertHigh, read, write } = walkingOf(format)
+  const [grantsLow, grantsHigh] = [low ^ leafInvertLow, high ^ leafInvertHigh]
   into.pages.push({
     iova,
     physical: addressIn(format, low, high) & ~(pageSize - 1n),
     pageSize,
-    read: has(grantsLow, grantsHigh, format.readLow, format.readHigh),
-    write: has(grantsLow, grantsHigh, format.writeLow, format.writeHigh),
+    read: has(grantsLow, grantsHigh, read.leafLow, read.leafHigh),
+    write: has(grantsLow, grantsHigh, write.leafLow, write.leafHigh),
     word: addresses.join(low, high),
   })
 }

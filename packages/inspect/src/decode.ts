@@ -90,6 +90,7 @@ const readValue = (owner: Entry, name: string, { meanings }: Field, text: string
  */
 export const setFields = (owner: Entry, settings: readonly string[], base?: Words): bigint[] => {
   let words = base
+  const already = new Set<string>()
   for (const setting of settings) {
     const at = setting.indexOf('=')
     if (at < 1) {
@@ -101,6 +102,8 @@ export const setFields = (owner: Entry, settings: readonly string[], base?: Word
       })
     }
     const [name, field] = findField(owner, setting.slice(0, at).trim())
+    if (already.has(name)) throw new InputError({ file: 'the arguments', place: `the value of ${owner.name}.${name}`, expected: 'one', found: `a second, ${quoted(setting)}` })
+    already.add(name)
     const value = readValue(owner, name, field, setting.slice(at + 1))
     const wide = field.kind === 'address' || field.kind === 'wide'
     try {

@@ -40,10 +40,10 @@ const NAMELESS: ReadonlySet<string> = new Set(['vtd', 'riscv'])
 /** A code as the vendor's manual and logs write it. */
 const codeText = (vendor: string | undefined, code: number): string => (vendor === 'riscv' ? String(code) : hexCode(code))
 
-const whoOf = ({ device = '', pasid, pasidSaid }: Explained): string => {
+const whoOf = ({ kind, device = '', pasid, pasidSaid }: Explained): string => {
   const rid = readBdf(device)?.requesterId
   const id = rid === undefined ? '' : ` (requester id 0x${rid.toString(16).padStart(4, '0')})`
-  const process = pasid !== undefined ? `, PASID ${pasid}` : pasidSaid === false ? '' : ', no PASID'
+  const process = pasid !== undefined ? `, PASID ${pasid}` : kind !== 'dma-fault' || pasidSaid === false ? '' : ', no PASID'
   return `${device}${process}${id}`
 }
 
@@ -162,12 +162,12 @@ export const explainedBlocks = ({ items }: Explanation): ExplainedBlock[] => {
   })
 }
 
-/** What is said below the items: each device's sum and the lines that are no faults, where there is more than one item, or none. */
+/** What is said below the items: each device's sum and the lines that were not read as faults, where there is more than one item, or none. */
 export const explanationSummary = ({ items, devices, otherLines, leftOut }: Explanation): string[] => {
   if (items.length === 1 && (items[0] as Explained).count === 1) return []
   return [
     ...devices.flatMap((device) => sumOf(items, device)),
-    ...(otherLines === 0 ? [] : [`${otherLines.toLocaleString('en')} other IOMMU ${otherLines === 1 ? 'line, no fault' : 'lines, no faults'}`]),
+    ...(otherLines === 0 ? [] : [`${otherLines.toLocaleString('en')} other IOMMU ${otherLines === 1 ? 'line, not read as a fault' : 'lines, not read as faults'}`]),
     ...(leftOut === undefined ? [] : [`${plural(leftOut, 'report is', 'reports are')} of too many kinds to be listed`]),
   ]
 }

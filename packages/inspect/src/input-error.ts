@@ -27,8 +27,8 @@ export class InputError extends Error implements InputFault {
   }
 }
 
-/** A value as it is shown in a message: quoted, and cut where it is long. */
+/** A value as it is shown in a message: quoted, cut where it is long, and without what a terminal would obey. */
 export const quoted = (text: string): string => {
-  const flat = text.replace(/\s+/g, ' ')
+  const flat = text.replace(/\s+/g, ' ').replace(/\p{Cc}/gu, '?')
   return `"${flat.length > 40 ? `${flat.slice(0, 37)}...` : flat}"`
 }

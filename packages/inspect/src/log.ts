@@ -30,11 +30,23 @@ export interface LogExplainer {
 const LONGEST = 4096
 /** Characters that are looked through at once for the vendors of whom they speak. */
 const PIECE = 2 ** 18
-/** SMMUs before version 3, which this package does not explain. */
-const OLDER_SMMU = /\barm-smmu(?!-v3)\b[^:]{0,200}:.{0,80}(?:fault|unhandled context|event)/i
+/** A fault that is reported by an IOMMU which this package does not explain: "rk_iommu ff914000.iommu: Page fault at ...". */
+const UNEXPLAINED = /\b([a-z][\w-]{0,40}(?:(?:io|s|ip)mmu[\w-]{0,20} [\w.:@-]{1,60}| [\w@-]{1,40}\.iommu)): .{0,200}\bfault\b/i
+/** What every such line has. */
+const SOME_MMU = 'mmu'
 const ABOUT_IOMMU = /\b(?:DMAR(?:-IR)?|dmar\d{1,4}|INTR-REMAP|iommu|AMD-Vi|arm-smmu(?:-v3)?)\b/
 /** The time that begins a line: of dmesg in seconds, of a journal. */
 const TIME = /^(?:<\d{1,3}>)?(?:\[\s{0,12}(\d{1,9}\.\d{1,9})\]|([A-Z][a-z]{2} {1,2}\d{1,2} \d{2}:\d{2}:\d{2}|\d{4}-\d{2}-\d{2}T[\d:.,+-]{8,24}))/
+
+/**
+ * What moves a terminal's cursor or colours it (dmesg --color, journalctl), and other characters that are no text: they
+ * would hide what a line says, and come out of here as they went in. Tabs and newlines stay.
+ */
+const ESCAPE = String.fromCharCode(27)
+const NO_TEXT = new RegExp([
+  String.raw`${ESCAPE}\[[0-?]{0,40}[ -/]{0,4}[@-~]`, String.raw`${ESCAPE}\][^\u0007\n${ESCAPE}]{0,400}(?:\u0007|${ESCAPE}\\)`,
+  String.raw`[\0-\x08\x0b-\x1f\x7f-\x9f]`,
+].join('|'), 'g')
 
 const timeOf = (line: string): string | undefined => {
   const [, seconds, clock] = TIME.exec(line) ?? []
@@ -60,16 +72,17 @@ export const createLogExplainer = (): LogExplainer => {
       if (!speaks.test(line)) continue
       if ((readers.get(id) as LogReader).take(ownCopy(line), placeOf(line))) return
     }
-    if (!ABOUT_IOMMU.test(line)) return
-    if (OLDER_SMMU.test(line)) tally.add({ kind: 'other-vendor', input: ownCopy(line), count: 1, vendor: 'arm-smmu' }, placeOf(line))
-    else if (line.includes(':')) other()
+    const [, who] = (line.includes(SOME_MMU) ? UNEXPLAINED.exec(line) : null) ?? []
+    if (who !== undefined) tally.add({ kind: 'other-vendor', input: ownCopy(line), count: 1, vendor: who.split(' ')[0] as string }, placeOf(line))
+    else if (ABOUT_IOMMU.test(line) && line.includes(':')) other()
   }
 
   /** Whole lines. */
-  const takeAll = async (text: string): Promise<void> => {
+  const takeAll = async (whole: string): Promise<void> => {
+    const text = whole.replace(NO_TEXT, '')
     const speaking = vendorsOfLog(text)
     for (const { id } of speaking) if (!readers.has(id)) readers.set(id, await loadReader(id, tally.add, other))
-    if (speaking.length === 0 && !ABOUT_IOMMU.test(text)) return
+    if (speaking.length === 0 && !text.includes(SOME_MMU) && !ABOUT_IOMMU.test(text)) return
     for (let start = 0; start < text.length;) {
       const next = text.indexOf('\n', start)
       const end = next < 0 ? text.length : next

@@ -1,5 +1,5 @@
 // Recorded pages as memory: what was not recorded is not zero, it is unknown.
-import { addresses, FRAME_BYTES } from '@iommu/hardware'
+import { addresses, FRAME_BYTES, loadWords } from '@iommu/hardware'
 import type { HardwareView } from '@iommu/hardware'
 import { InputError } from './input-error.js'
 
@@ -55,11 +55,7 @@ export const createRecordedView = ({ file, offsets, zero, bytes }: RecordedPages
   return view
 }
 
-/** Words from an address on, which may go over the end of a page. */
-export const loadWords = (view: HardwareView, address: bigint, words: number): bigint[] =>
-  Array.from({ length: words }, (_, index) => view.load64(address + BigInt(index * 8)))
-
-/** As `loadWords`; undefined where a page was not recorded. */
+/** Words from an address on; undefined where a page was not recorded. */
 export const loadRecorded = (view: HardwareView, address: bigint, words: number): bigint[] | undefined => {
   try {
     return loadWords(view, address, words)

@@ -80,7 +80,12 @@ const codeTopic = async (input: string): Promise<Explained[]> => {
   if (digits === undefined) return []
   if (prefix === undefined) return codeItems(input, await allVendors(), Number(digits))
   const split = splitPrefix(`${prefix}.`)
-  return split === undefined ? [] : codeItems(input, await vendorsOfName(`${split.id}.`), Number(digits))
+  if (split === undefined) return []
+  const code = Number(digits)
+  const items = codeItems(input, await vendorsOfName(`${split.id}.`), code)
+  // RISC-V's causes are decimal everywhere, and one digit is the same in both.
+  if (hexadecimal !== undefined || split.id === 'riscv' || code < 10) return items
+  return items.map((item) => ({ ...item, reading: `"${digits}" without 0x taken as decimal: ${hexCode(code)}` }))
 }
 
 /** Items for a name; none where it is not one. Throws InputError for an entry that has no such field. */

@@ -159,6 +159,8 @@ export interface ChangePlan {
   plan(from: readonly bigint[], to: readonly bigint[], about: ChangeAbout): readonly ChangeStep[]
   /** Whether an entry lets DMA be answered by what it says: P, V, or V and TV. */
   isLive(words: readonly bigint[]): boolean
+  /** Of words that are not live: whether DMA passes untranslated, and is not refused. Absent: it is refused. */
+  passes?(words: readonly bigint[]): boolean
 }
 
 /** One vendor. */

@@ -27,7 +27,7 @@ describe('lines', () => {
     ],
     [
       'Nov 22 17:40:01 host kernel: pci 0000:00:00.2: AMD-Vi: Event logged [ILLEGAL_DEV_TABLE_ENTRY device=0000:03:00.0 pasid=0x00000 address=0xfffffffdf8000000 flags=0x0a00]',
-      { kind: 'dma-fault', device: '0000:03:00.0', pasid: 0, code: 1, address: '0xfffffffdf8000000' },
+      { kind: 'dma-fault', device: '0000:03:00.0', code: 1, address: '0xfffffffdf8000000' },
     ],
     [
       'AMD-Vi: Event logged [DEV_TAB_HARDWARE_ERROR device=0000:03:00.0 address=0x1000 flags=0x0000]',
@@ -62,6 +62,26 @@ describe('lines', () => {
       expect(await one(`amd:${code}`)).toMatchObject({ kind: 'fault-code', code, name, meaning, confirmedBy })
       expect(await one(name)).toMatchObject({ code })
     }
+  })
+
+  // Linux prints "pasid=" in each of these, whatever GN says.
+  test.each<[string, Pick<Explained, 'pasid' | 'pasidSaid' | 'domainId'>]>([
+    ['ILLEGAL_DEV_TABLE_ENTRY device=0000:03:00.0 pasid=0x00000 address=0xfffffffdf8000000 flags=0x0a00', {}],
+    ['ILLEGAL_DEV_TABLE_ENTRY device=0000:03:00.0 pasid=0x00000 address=0x1000 flags=0x0001', { pasid: 0 }],
+    ['PAGE_TAB_HARDWARE_ERROR device=0000:03:00.0 pasid=0x000d address=0x1000 flags=0x0020', { domainId: 13 }],
+    ['PAGE_TAB_HARDWARE_ERROR device=0000:03:00.0 domain=0x000d address=0x1000 flags=0x0020', { domainId: 13 }],
+    ['PAGE_TAB_HARDWARE_ERROR device=0000:03:00.0 pasid=0x000d address=0x1000 flags=0x0021', { pasid: 13 }],
+    ['INVALID_DEVICE_REQUEST device=0000:00:00.0 pasid=0x00000 address=0xfffffffdf8000000 flags=0x0a00', { pasidSaid: false }],
+    ['INVALID_DEVICE_REQUEST device=0000:00:00.0 pasid=0x00005 address=0xfffffffdf8000000 flags=0x0a00', { pasid: 5 }],
+    ['INVALID_PPR_REQUEST device=0000:03:00.0 pasid=0x00000 address=0x1000 flags=0x0000 tag=0x003', {}],
+    ['INVALID_PPR_REQUEST device=0000:03:00.0 pasid=0x00000 address=0x1000 flags=0x0200 tag=0x003', { pasid: 0 }],
+    ['DEV_TAB_HARDWARE_ERROR device=0000:03:00.0 address=0x1000 flags=0x0000', { pasidSaid: false }],
+    ['IO_PAGE_FAULT device=0000:03:00.0 domain=0x000d addr', { pasidSaid: false }],
+    ['IO_PAGE_FAULT device=0000:03:00.0 domain=0x000d address=0x1000 flags=0x0020', { domainId: 13 }],
+    ['IOTLB_INV_TIMEOUT device=0000:03:00.0 address=0x1000', {}],
+  ])('whose PASID or domain it is: %s', async (event, expected) => {
+    const { pasid, pasidSaid, domainId } = await one(`AMD-Vi: Event logged [${event}]`)
+    expect({ pasid, pasidSaid, domainId }).toEqual({ pasid: undefined, pasidSaid: undefined, domainId: undefined, ...expected })
   })
 
   test('a line of an IOMMU has no device of its own', async () =>

@@ -92,10 +92,15 @@ describe('an event', () => {
     ])
   })
 
-  test('one that was cut off says what is known of it', async () => {
+  test('one that was cut off says what is known of it: who it was stands in its first word', async () => {
     const item = only(await explainLog(lines(0x10, READ.slice(0, 2)).join('\n')))
-    expect(item).toMatchObject({ code: 0x10, reading: expect.stringContaining('missing') })
-    expect(item).not.toHaveProperty('device')
+    expect(item).toMatchObject({ code: 0x10, device: 'stream 0x20', reading: '2 of 4 words of the event are there: where is not told' })
+    expect(item).not.toHaveProperty('pasid')
+    expect(item).not.toHaveProperty('address')
+    expect(only(await explainLog(`${SMMU} event 0x10 received:\n${SMMU} \t0x0000c60000005810`))).toMatchObject({ device: 'stream 0xc600', pasid: 5 })
+    const none = only(await explainLog(`${SMMU} event 0x10 received:`))
+    expect(none).toMatchObject({ code: 0x10, reading: expect.stringContaining('who and where') })
+    expect(none).not.toHaveProperty('device')
   })
 
   test('unknown codes are called unknown, those of the implementation are its own', async () => {

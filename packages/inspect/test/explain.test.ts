@@ -47,10 +47,14 @@ describe('lines', () => {
     expect(await one(line)).toMatchObject({ kind: 'dma-fault', vendor: 'vtd', count: 1, ...expected }),
   )
 
-  test('a request without PASID has none', async () => {
-    expect(
-      await one('DMAR: [DMA Read] Request device [03:00.0] PASID ffffffff fault addr 0 [fault reason 06]'),
-    ).not.toHaveProperty('pasid')
+  test('a request without PASID has none, and a line that has no place for one does not say so', async () => {
+    const without = await one('DMAR: [DMA Read] Request device [03:00.0] PASID ffffffff fault addr 0 [fault reason 06]')
+    expect(without).not.toHaveProperty('pasid')
+    expect(without).not.toHaveProperty('pasidSaid')
+    expect(await one('DMAR: [DMA Read NO_PASID] Request device [03:00.0] fault addr 0x0 [fault reason 0x06]')).not.toHaveProperty('pasidSaid')
+    const older = await one('DMAR: [DMA Read] Request device [03:00.0] fault addr 0 [fault reason 06] PTE Read access is not set')
+    expect(older).not.toHaveProperty('pasid')
+    expect(older).toMatchObject({ pasidSaid: false })
   })
 
   test('an interrupt', async () => {
@@ -127,9 +131,38 @@ describe('lines', () => {
     )
   })
 
-  test('a line of an IOMMU that is not known here is not guessed at', async () => {
-    const line = 'arm-smmu 5000000.iommu: Unhandled context fault: fsr=0x402, iova=0x1000, fsynr=0x1, cbfrsynra=0x8, cb=1'
-    expect(await one(line)).toEqual({ kind: 'other-vendor', input: line, count: 1, vendor: 'arm-smmu' })
+  // As their drivers print them.
+  test.each([
+    ['arm-smmu', 'arm-smmu 5000000.iommu: Unhandled context fault: fsr=0x402, iova=0x1000, fsynr=0x1, cbfrsynra=0x8, cb=1'],
+    ['arm-smmu', '[    3.1] arm-smmu fd5c0000.iommu: Unexpected global fault, this could be serious'],
+    ['rk_iommu', '[   12.5] rk_iommu ff914000.iommu: Page fault at 0x00000000fe000000 of type read'],
+    ['mtk-iommu', 'mtk-iommu 14018000.iommu: fault type=0x5 iova=0x40000000 pa=0x0 master=0x500(larb=0 port=0) layer=0 read'],
+    ['sun50i-iommu', 'sun50i-iommu 30f0000.iommu: Page fault for 0x40000000'],
+    ['exynos-sysmmu', 'exynos-sysmmu 13a10000.sysmmu: 13a00000.gpu: [READ] PAGE FAULT occurred at 0x20400000'],
+    ['virtio_iommu', 'virtio_iommu virtio0: page fault from EP 8 at 0x1000 [RWF]'],
+    ['apple-dart', 'apple-dart 231304000.iommu: translation fault: status:0x80000002 stream:0 code:0x2 at 0x1000'],
+    ['ipmmu-vmsa', 'ipmmu-vmsa e7740000.iommu: Unhandled fault: status 0x00000001 iova 0x1000'],
+  ])('a fault of an IOMMU that is not known here is not guessed at, and not called none: %s', async (vendor, line) =>
+    expect(await one(line)).toEqual({ kind: 'other-vendor', input: line, count: 1, vendor }))
+
+  test.each(['iommu: Default domain type: Translated', 'arm-smmu 5000000.iommu: preserved 0 boot mappings', 'pci 0000:00:01.0: Adding to iommu group 1'])(
+    'no fault: %s', async (line) => expect((await explainLog(line)).items).toEqual([]))
+
+  test('colours and control characters of a log hide nothing, and are not handed on', async () => {
+    const escape = String.fromCharCode(27)
+    const colour = (code: string): string => `${escape}[${code}m`
+    const { items, devices } = await explainLog([
+      `${colour('32')}[   40.182570] ${colour('0')}${colour('33')}ath10k_pci 0000:01:00.0: ${colour('0')}AMD-Vi: Event logged [IO_PAGE_FAULT domain=0x000d address=0xcff49550 flags=0x0070]`,
+      `${colour('32')}[   41.0] ${colour('0')}${colour('33')}DMAR: ${colour('0')}${colour('31')}[DMA Read NO_PASID] Request device [03:00.0] fault addr 0x1000 [fault reason 0x06] x${colour('0')}`,
+      ...['event 0x10 received:', '\t0x0000002000000010', '\t0x0000020800000000', '\t0x000000000dead000', '\t0x0000000000000000'].map((text) =>
+        `${colour('33')}arm-smmu-v3 9050000.smmuv3: ${colour('0')}${text}`),
+      `${escape}]0;title\u0007DMAR: [DMA Write NO_PASID] Request device [04:00.0] fault addr 0x2000 [fault reason 0x05]\u0000\u0008 x`,
+    ].join('\r\n'))
+    expect(items.map(({ device, address, access }) => [device, address, access])).toEqual([
+      ['0000:01:00.0', '0xcff49550', 'write'], ['03:00.0', '0x1000', 'read'], ['stream 0x20', '0xdead000', 'read'], ['04:00.0', '0x2000', 'write'],
+    ])
+    expect(devices.map(({ first }) => first)).toEqual(['40.182570 s', '41.0 s', undefined, undefined])
+    expect(JSON.stringify(items)).not.toMatch(/\\u00[01]|\\[bnrf]/)
   })
 
   test('what is no fault at all is refused', async () => {

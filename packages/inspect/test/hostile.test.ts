@@ -160,7 +160,7 @@ describe('SMMUv3 tables', () => {
   })
 
   test('an entry that hardware refuses, nested translation, and a page that is missing', async () => {
-    const illegal = await readCapture(arm(encode(streamEntry, { ...stage1, STRW: 1 }), { '0x2000': words(context) }))
+    const illegal = await readCapture(arm(encode(streamEntry, { ...stage1, S1STALLD: 1 }), { '0x2000': words(context) }))
     expect(inspect(illegal).devices[0]).toMatchObject({ effect: 'invalid', why: expect.stringContaining('C_BAD_STE') })
     const nested = await readCapture(arm(encode(streamEntry, { ...stage1, Config: 7 })))
     expect(inspect(nested).devices[0]).toMatchObject({ effect: 'translated', why: expect.stringContaining('not modelled') })

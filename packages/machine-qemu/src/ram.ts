@@ -66,8 +66,8 @@ export class RamFile implements Memory {
   }
 
   load32(address: bigint): number {
-    const word = this.load64(address & ~7n)
-    return Number((address & 4n) === 0n ? word & 0xffff_ffffn : word >> 32n)
+    readSync(this.handle, this.bytes, 0, 4, this.placeOf(address))
+    return (this.pair[0] as number) >>> 0
   }
 
   load64(address: bigint): bigint {
@@ -75,16 +75,12 @@ export class RamFile implements Memory {
     return addresses.join(this.low, this.high)
   }
 
+  /** Of half a word no table is made: it names no frame. */
   store32(address: bigint, value: number): void {
-    const word = this.load64(address & ~7n)
-    const shift = (address & 4n) * 8n
-    const after = (word & ~(0xffff_ffffn << shift)) | (BigInt(value >>> 0) << shift)
-    this.put(address & ~7n, after)
-    if (this.events.listeners !== null) {
-      this.events.emit({
-        kind: 'store', address, bytes: 4, before: [(word >> shift) & 0xffff_ffffn], after: [BigInt(value >>> 0)],
-      })
-    }
+    const before = this.events.listeners === null ? [] : [BigInt(this.load32(address))]
+    this.pair[0] = value
+    writeSync(this.handle, this.bytes, 0, 4, this.placeOf(address))
+    if (this.events.listeners !== null) this.events.emit({ kind: 'store', address, bytes: 4, before, after: [BigInt(value >>> 0)] })
   }
 
   store64(address: bigint, value: bigint): void {

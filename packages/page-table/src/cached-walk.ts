@@ -7,6 +7,7 @@ import { UNREADABLE } from './status.js'
 import type { WalkStatus } from './status.js'
 import { createWalkResult, walk } from './walk.js'
 import type { WalkResult } from './walk.js'
+import { walkingOf } from './walking.js'
 
 /** A pointer to a table as the paging-structure caches keep it, with what the entries above it granted. */
 export interface TablePointer {
@@ -93,6 +94,7 @@ export const walkFrom = <Leaf>(
   kind: WalkKind<Leaf>, format: Format, view: HardwareView, frame: number, start: TablePointer, reach?: Reach, steps?: Step[],
 ): Leaf => {
   let { grantedLow, grantedHigh } = start
+  const { invertLow, invertHigh } = walkingOf(format)
   const first = steps?.length ?? 0
   walk(format, view, start.frame, frameLow(frame), frameHigh(frame), result, (level, table, index, entryLow, entryHigh) => {
     steps?.push({
@@ -103,8 +105,8 @@ export const walkFrom = <Leaf>(
       // The upper levels of six cover more than 64 bits.
       reach({ frame: table, level, grantedLow, grantedHigh }, Math.min(format.shift[level + 1] as number, 63))
     }
-    grantedLow &= entryLow ^ format.invertLow
-    grantedHigh &= entryHigh ^ format.invertHigh
+    grantedLow &= entryLow ^ invertLow
+    grantedHigh &= entryHigh ^ invertHigh
   }, start)
   const last = steps?.[steps.length - 1]
   if (steps !== undefined && last !== undefined && steps.length > first && result.status !== UNREADABLE) {

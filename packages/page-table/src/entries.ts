@@ -2,6 +2,7 @@
 import type { Format } from './format.js'
 import { ACCESS_FLAG, LEAF, RESERVED } from './status.js'
 import type { ADDRESS_SIZE } from './status.js'
+import type { Walking } from './walking.js'
 
 type LeafStatus = typeof LEAF | typeof RESERVED | typeof ADDRESS_SIZE | typeof ACCESS_FLAG
 
@@ -30,15 +31,15 @@ export const pageShiftOf = (format: Format, level: number, low: number, high: nu
 }
 
 /** What hardware makes of an entry that is a leaf. */
-export const leafStatus = (format: Format, level: number, low: number, high: number): LeafStatus => {
-  if (((low & (format.leafReservedLow[level] as number)) | (high & (format.leafReservedHigh[level] as number))) !== 0) {
-    return brokenStatus(format, low, high)
+export const leafStatus = (walking: Walking, level: number, low: number, high: number): LeafStatus => {
+  if (((low & (walking.leafReservedLow[level] as number)) | (high & (walking.leafReservedHigh[level] as number))) !== 0) {
+    return brokenStatus(walking, low, high)
   }
-  return (low & format.accessedLow) === format.accessedLow ? LEAF : ACCESS_FLAG
+  return (low & walking.accessedLow) === walking.accessedLow ? LEAF : ACCESS_FLAG
 }
 
 /** What hardware makes of an entry that has a bit set which it checks to be zero. */
-export const brokenStatus = (format: Format, low: number, high: number): typeof RESERVED | typeof ADDRESS_SIZE =>
-  ((low & format.beyondLow) | (high & format.beyondHigh)) !== 0 ? format.beyondStatus : RESERVED
+export const brokenStatus = ({ beyondLow, beyondHigh, beyondStatus }: Walking, low: number, high: number): typeof RESERVED | typeof ADDRESS_SIZE =>
+  ((low & beyondLow) | (high & beyondHigh)) !== 0 ? beyondStatus : RESERVED
 
 const lowestBit = (bits: number): number => 31 - Math.clz32(bits & -bits)

@@ -1,10 +1,10 @@
 // A format: everything that the engine and the walker must know of a table format, as plain numbers.
 // The file is long because every number is named three times: for readers, for factories, and where it is derived.
 import { join, maskOf, pairOf, usedMask } from '@iommu/bits'
-import type { Entry, Pair, Run } from '@iommu/bits'
+import type { Entry, Run } from '@iommu/bits'
 import { FLAT_SHIFT, WORD_SHIFT } from './pairs.js'
-import { RESERVED } from './status.js'
-import type { ABSENT, ADDRESS_SIZE } from './status.js'
+import type { ABSENT, ADDRESS_SIZE, RESERVED } from './status.js'
+import type { Walking } from './walking.js'
 
 /**
  * Int32 numbers by index. An Int32Array underneath: it cannot be frozen, so the type forbids writing, and reading
@@ -62,51 +62,9 @@ export interface Format {
   /** Leaf bit that makes every access snoop the caches; 0 where the format has none. */
   readonly snoopLow: number
   readonly snoopHigh: number
-  /** Leaf bit without which hardware faults as not accessed yet; 0 where none is asked for. */
-  readonly accessedLow: number
   /** Where an entry names the level of the next table, and leaves with all of it set hold their size; else 0. */
   readonly nextLevelLow: number
   readonly nextLevelShift: number
-  /** What hardware makes of an entry that is no table and no leaf of its level: RESERVED or ABSENT. */
-  readonly strayStatus: typeof RESERVED | typeof ABSENT
-  /** What it makes of one of these address bits: RESERVED or ADDRESS_SIZE. */
-  readonly beyondStatus: typeof RESERVED | typeof ADDRESS_SIZE
-  readonly beyondLow: number
-  readonly beyondHigh: number
-
-  /**
-   * Permissions of a leaf: an access is granted where all bits of its mask are set in the leaf, after `leafInvert`
-   * has flipped bits that forbid. A mask of 0 is always granted. `privileged` is the execution of requests with privilege.
-   */
-  readonly leafInvertLow: number
-  readonly leafInvertHigh: number
-  readonly readLow: number
-  readonly readHigh: number
-  readonly writeLow: number
-  readonly writeHigh: number
-  readonly executeLow: number
-  readonly executeHigh: number
-  readonly privilegedLow: number
-  readonly privilegedHigh: number
-  readonly userLow: number
-  readonly userHigh: number
-  /** The same of tables: the masks are held against the AND of all table entries, each XORed with `invert` first. */
-  readonly invertLow: number
-  readonly invertHigh: number
-  readonly tableReadLow: number
-  readonly tableReadHigh: number
-  readonly tableWriteLow: number
-  readonly tableWriteHigh: number
-  readonly tableExecuteLow: number
-  readonly tableExecuteHigh: number
-  readonly tablePrivilegedLow: number
-  readonly tablePrivilegedHigh: number
-  readonly tableUserLow: number
-  readonly tableUserHigh: number
-  /** All bits of the masks of tables. */
-  readonly grantsLow: number
-  readonly grantsHigh: number
-
   /** Lowest address bit that indexes a table of the level: log2 of what one entry covers. */
   readonly shift: PerLevel
   /** A present entry is a table where these bits of its lower half have this value. Never so at level 1. */
@@ -131,21 +89,11 @@ export interface Format {
   /** The same of both halves, with the address bits that are zero where the table lies in the first 2 GiB, as all of flat memory does. */
   readonly nearLow: number
   readonly nearHigh: number
-  /** Where a present entry of level 1 has this value in these bits it is a leaf that hardware finds nothing wrong with. */
-  readonly leafCheckLow: number
-  readonly leafCheckHigh: number
-  readonly leafUsualLow: number
   /** Where a table entry holds the address of a near table, and by how much that is shifted right to count in 32-bit words. */
   readonly pointerLow: number
   readonly wordShift: number
   /** Index bits of the root, in words: two to an entry. */
   readonly rootMask: number
-  /** Bits that hardware checks to be zero. */
-  readonly tableReservedLow: PerLevel
-  readonly tableReservedHigh: PerLevel
-  readonly leafReservedLow: PerLevel
-  readonly leafReservedHigh: PerLevel
-
   /** The level whose entries hold pages of this size; 0 where there are none. */
   readonly leafLevel: PerShift
   /** What a page of this size adds to a leaf's attributes. */
@@ -158,6 +106,10 @@ export interface Format {
   /** Attributes of a leaf, by ACCESS_READ | ACCESS_WRITE | ACCESS_NO_EXECUTE. */
   readonly accessLow: Lane
   readonly accessHigh: Lane
+
+  /** What it was derived from, and where `walkingOf` keeps what walks need besides. */
+  readonly parts: FormatParts
+  readonly kept: { walking: Walking | undefined }
 }
 
 export const ACCESS_READ = 1
@@ -248,9 +200,12 @@ export interface FormatParts {
 }
 
 const SHIFTS = 64
+/** Nothing matches it. */
+const NEVER = { mask: 0n, value: 1n }
 const bitsBelow = (bit: number): bigint => (1n << BigInt(bit)) - 1n
 
-const halves = (words: readonly bigint[]): { readonly low: Lane; readonly high: Lane } => ({
+/** Words by index, as lanes of their halves. */
+export const halves = (words: readonly bigint[]): { readonly low: Lane; readonly high: Lane } => ({
   low: Int32Array.from(words, (word) => pairOf(word).low),
   high: Int32Array.from(words, (word) => pairOf(word).high),
 })
@@ -280,55 +235,63 @@ const check = (parts: FormatParts): void => {
   }
 }
 
+/** What the numbers of a format are derived from, level by level. */
+export interface Shape {
+  /** 0 to the root's. */
+  readonly levels: readonly number[]
+  shiftAt(level: number): number
+  kindsAt(level: number): Kinds
+  /** Bits and their value that make an entry a leaf of the level's size. */
+  leafAt(level: number): { readonly mask: Mask; readonly value: Mask }
+  /** Reserved in a table entry of the level. */
+  tableReservedAt(level: number): Mask
+  /** Where an entry holds the address bits below one. */
+  heldBelow(bit: number): Mask
+  /** Address bits that no entry may hold. */
+  readonly beyond: Mask
+  /** All that a table entry can grant. */
+  readonly granted: Mask
+}
+
+export const shapeOf = (parts: FormatParts): Shape => {
+  const { granuleShift = 12, bitsPerLevel = 9, addressShift = 0, fold = 0n } = parts
+  const { read, write, execute, privileged = execute, user } = parts.tableGrants ?? parts.grants
+  const shiftAt = (level: number): number => granuleShift + Math.max(level - 1, 0) * bitsPerLevel
+  const hasLeaf = (level: number): boolean => level > 0 && parts.leafShifts.includes(shiftAt(level))
+  const kindsAt = (level: number): Kinds => parts.kinds(Math.max(level, 1))
+  const heldBelow = (bit: number): Mask => parts.address & (bitsBelow(bit) >> BigInt(addressShift))
+  const beyond = parts.address & ~heldBelow(parts.addressBits) & ~fold
+  return {
+    levels: Array.from({ length: parts.levels + 1 }, (_, level) => level),
+    shiftAt, kindsAt, heldBelow, beyond,
+    leafAt(level) {
+      const { mask, leaf } = kindsAt(level)
+      return !hasLeaf(level) ? NEVER : leaf === undefined ? { mask: 0n, value: 0n } : { mask, value: leaf }
+    },
+    tableReservedAt: (level) => beyond | parts.tableReserved(level, hasLeaf(level)),
+    granted: read | write | execute | privileged | user,
+  }
+}
+
 /** Derives a format's numbers. Throws RangeError for a depth, leaf size or address width that the format has not. */
 export const deriveFormat = (parts: FormatParts): Format => {
   check(parts)
   const { layout, levels, granuleShift = 12, bitsPerLevel = 9, rootBits = bitsPerLevel, signExtended = false } = parts
-  const { fold = 0n, accessed = 0n, addressShift = 0, nextLevel, stray = RESERVED, beyond: beyondStatus = RESERVED } = parts
+  const { fold = 0n, addressShift = 0, nextLevel } = parts
+  const { levels: each, shiftAt, kindsAt, leafAt, tableReservedAt, beyond, granted } = shapeOf(parts)
   const inputBits = granuleShift + (levels - 1) * bitsPerLevel + rootBits
-  const each = Array.from({ length: levels + 1 }, (_, level) => level)
   const shifts = Array.from({ length: SHIFTS }, (_, shift) => shift)
-  const shiftAt = (level: number): number => granuleShift + Math.max(level - 1, 0) * bitsPerLevel
-  const hasLeaf = (level: number): boolean => level > 0 && parts.leafShifts.includes(shiftAt(level))
-  const heldBelow = (bit: number): Mask => parts.address & (bitsBelow(bit) >> BigInt(addressShift))
-  const beyondBits = parts.address & ~heldBelow(parts.addressBits) & ~fold
-  const unchecked = (level: number): Mask => heldBelow(shiftAt(level)) & ~parts.largeUnchecked
-  const kindsAt = (level: number): Kinds => parts.kinds(Math.max(level, 1))
-  /** A mask and a value that nothing matches. */
-  const never = { mask: 0n, value: 1n }
-  const links = each.map((level) => (level < 2 ? never : { mask: kindsAt(level).mask, value: kindsAt(level).table }))
-  const leaves = each.map((level) => {
-    const { mask, leaf } = kindsAt(level)
-    if (!hasLeaf(level)) return never
-    return leaf === undefined ? { mask: 0n, value: 0n } : { mask, value: leaf }
-  })
+  const links = each.map((level) => (level < 2 ? NEVER : { mask: kindsAt(level).mask, value: kindsAt(level).table }))
+  const leaves = each.map(leafAt)
 
-  const present = pairOf(parts.present)
   const address = pairOf(parts.address & ~fold)
   const writtenBack = pairOf(maskOf([parts.writtenBack]))
   const snoop = pairOf(parts.snoop)
-  const beyond = pairOf(beyondBits)
-  const granted = grantNumbers(parts.grants)
-  const tableGranted = grantNumbers(parts.tableGrants ?? parts.grants)
-  const { invert: tableInvert } = parts.tableGrants ?? parts.grants
-  const all = allGrants(parts.tableGrants ?? parts.grants)
-  if (each.some((level) => level > 1 && ((parts.table(level) ^ tableInvert) & all) !== all)) {
-    // The walk through usual tables relies on it.
-    throw new RangeError(`${layout.name}: its table entries do not permit everything`)
-  }
-  const grants = pairOf(all)
-  const linkMask = halves(links.map(({ mask }) => mask))
-  const linkValue = halves(links.map(({ value }) => value))
-  const leafMask = halves(leaves.map(({ mask }) => mask))
-  const leafValue = halves(leaves.map(({ value }) => value))
   const table = halves(each.map((level) => parts.table(level)))
   const usual = usualOf(layout.name, levels, table.low, table.high)
-  const tableReserved = halves(each.map((level) => beyondBits | parts.tableReserved(level, hasLeaf(level))))
-  const leafReserved = halves(each.map((level) => beyondBits | parts.leafReserved | (level > 1 ? unchecked(level) : 0n)))
-  const checked = pairOf(each.slice(2).reduce((all, level) => all | kindsAt(level).mask | parts.tableReserved(level, hasLeaf(level)),
-    parts.present | beyondBits | fold | all))
+  const checked = pairOf(each.slice(2).reduce((all, level) => all | kindsAt(level).mask | tableReservedAt(level),
+    parts.present | beyond | fold | granted))
   const near = pairOf(parts.address & ~bitsBelow(FLAT_SHIFT - addressShift))
-  const leafChecked = pairOf((leaves[1]?.mask ?? 0n) | accessed | beyondBits | parts.leafReserved)
   const isLeaf = (shift: number): boolean => parts.leafShifts.includes(shift)
   const size = halves(shifts.map((shift) => (isLeaf(shift) ? parts.size(shift, levelOf(shift, parts)) : 0n)))
   const offset = halves(shifts.map((shift) => bitsBelow(shift)))
@@ -346,48 +309,28 @@ export const deriveFormat = (parts: FormatParts): Format => {
     apertureBits: signExtended ? inputBits - 1 : inputBits,
     signExtended: signExtended ? 1 : 0,
     addressBits: parts.addressBits,
-    present: present.low,
+    present: pairOf(parts.present).low,
     addressLow: address.low, addressHigh: address.high, addressShift,
     foldLow: pairOf(fold).low,
     writtenBackLow: writtenBack.low, writtenBackHigh: writtenBack.high,
     snoopLow: snoop.low, snoopHigh: snoop.high,
-    accessedLow: pairOf(accessed).low,
     nextLevelLow: nextLevel === undefined ? 0 : pairOf(maskOf([nextLevel])).low,
     nextLevelShift: nextLevel === undefined ? 0 : nextLevel[1],
-    strayStatus: stray,
-    beyondStatus,
-    beyondLow: beyond.low, beyondHigh: beyond.high,
-    leafInvertLow: granted.invert.low, leafInvertHigh: granted.invert.high,
-    readLow: granted.read.low, readHigh: granted.read.high,
-    writeLow: granted.write.low, writeHigh: granted.write.high,
-    executeLow: granted.execute.low, executeHigh: granted.execute.high,
-    privilegedLow: granted.privileged.low, privilegedHigh: granted.privileged.high,
-    userLow: granted.user.low, userHigh: granted.user.high,
-    invertLow: tableGranted.invert.low, invertHigh: tableGranted.invert.high,
-    tableReadLow: tableGranted.read.low, tableReadHigh: tableGranted.read.high,
-    tableWriteLow: tableGranted.write.low, tableWriteHigh: tableGranted.write.high,
-    tableExecuteLow: tableGranted.execute.low, tableExecuteHigh: tableGranted.execute.high,
-    tablePrivilegedLow: tableGranted.privileged.low, tablePrivilegedHigh: tableGranted.privileged.high,
-    tableUserLow: tableGranted.user.low, tableUserHigh: tableGranted.user.high,
-    grantsLow: grants.low, grantsHigh: grants.high,
     shift: Int32Array.from(each, shiftAt),
-    linkMask: linkMask.low, linkValue: linkValue.low,
-    leafMask: leafMask.low, leafValue: leafValue.low,
+    linkMask: halves(links.map(({ mask }) => mask)).low, linkValue: halves(links.map(({ value }) => value)).low,
+    leafMask: halves(leaves.map(({ mask }) => mask)).low, leafValue: halves(leaves.map(({ value }) => value)).low,
     tableLow: table.low, tableHigh: table.high,
     usualLow: usual.usualLow, usualStep: usual.usualStep, usualHigh: usual.usualHigh,
     usual2: table.low[2] ?? 0, usual3: table.low[3] ?? 0, usual4: table.low[4] ?? 0,
     checkLow: checked.low,
     nearLow: checked.low | near.low, nearHigh: checked.high | near.high,
-    leafCheckLow: leafChecked.low, leafCheckHigh: leafChecked.high,
-    leafUsualLow: pairOf((leaves[1]?.value ?? 0n) | accessed).low,
     pointerLow: pairOf(parts.address & bitsBelow(FLAT_SHIFT - addressShift)).low, wordShift: WORD_SHIFT - addressShift,
     rootMask: (2 << rootBits) - 2,
-    tableReservedLow: tableReserved.low, tableReservedHigh: tableReserved.high,
-    leafReservedLow: leafReserved.low, leafReservedHigh: leafReserved.high,
     leafLevel: Int32Array.from(shifts, (shift) => (isLeaf(shift) ? levelOf(shift, parts) : 0)),
     sizeLow: size.low, sizeHigh: size.high,
     offsetLow: offset.low, offsetHigh: offset.high,
     accessLow: access.low, accessHigh: access.high,
+    parts, kept: { walking: undefined },
   })
 }
 
@@ -403,10 +346,3 @@ const usualOf = (name: string, levels: number, low: Lane, high: Lane): Pick<Form
   }
   return { usualLow, usualStep, usualHigh }
 }
-
-const grantNumbers = ({ invert, read, write, execute, privileged = execute, user }: Grants): Record<keyof Grants, Pair> => ({
-  invert: pairOf(invert), read: pairOf(read), write: pairOf(write),
-  execute: pairOf(execute), privileged: pairOf(privileged), user: pairOf(user),
-})
-
-const allGrants = ({ read, write, execute, privileged = execute, user }: Grants): Mask => read | write | execute | privileged | user

@@ -6,6 +6,7 @@ import type { Format } from './format.js'
 import { FRAME_INDEX_BITS, frameAt, heldHigh, heldLow } from './pairs.js'
 import { ABSENT, ACCESS_FLAG, ADDRESS_SIZE, LEAF, RESERVED } from './status.js'
 import { createWalkResult } from './walk.js'
+import { walkingOf } from './walking.js'
 
 /** One mapped page. Addresses and sizes in bytes. */
 export interface Leaf {
@@ -67,6 +68,7 @@ const reasons = { [RESERVED]: 'reserved', [ADDRESS_SIZE]: 'address-size', [ACCES
 export function* leaves(
   format: Format, view: HardwareView, rootFrame: number, { onBroken = refuse }: LeavesOptions = {},
 ): Generator<Leaf, void, undefined> {
+  const walking = walkingOf(format)
   const top = 1n << BigInt(format.inputBits)
   const canonical = (iova: bigint): bigint =>
     format.signExtended === 1 && iova >= top / 2n ? BigInt.asUintN(64, iova - top) : iova
@@ -90,16 +92,16 @@ export function* leaves(
         onBroken({ why: reasons[status], iova, level, address: addresses.frameAddress(frame) + BigInt(index * 8), words })
       const next = isTable(format, level, low) ? level - 1 : skippedTo(format, level, low)
       if (next > 0) {
-        if (((low & (format.tableReservedLow[level] as number)) | (high & (format.tableReservedHigh[level] as number))) !== 0) {
-          broken(brokenStatus(format, low, high))
+        if (((low & (walking.tableReservedLow[level] as number)) | (high & (walking.tableReservedHigh[level] as number))) !== 0) {
+          broken(brokenStatus(walking, low, high))
           continue
         }
         const child = frameAt(heldLow(format, low), heldHigh(format, low, high))
-        yield* table(child, next, start + BigInt(index) * span, aboveLow & (low ^ format.invertLow), aboveHigh & (high ^ format.invertHigh))
+        yield* table(child, next, start + BigInt(index) * span, aboveLow & (low ^ walking.invertLow), aboveHigh & (high ^ walking.invertHigh))
         continue
       }
       const shift = pageShiftOf(format, level, low, high)
-      const status = shift === 0 ? format.strayStatus : leafStatus(format, level, low, high)
+      const status = shift === 0 ? walking.strayStatus : leafStatus(walking, level, low, high)
       if (status === ABSENT) continue
       if (status !== LEAF) {
         broken(status)

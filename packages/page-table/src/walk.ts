@@ -20,6 +20,8 @@ import { frameAt, frameHigh, frameLow, heldHigh, heldLow, indexAt, loadAt, offse
 import { ABSENT, LEAF, UNREADABLE } from './status.js'
 import { isWrittenOut, leafPlace, loadLeaf, placeAt } from './usual.js'
 import type { WalkStatus } from './status.js'
+import { walkingOf } from './walking.js'
+import type { Grant, Walking } from './walking.js'
 
 export * from './status.js'
 
@@ -68,7 +70,7 @@ export class WalkResult {
   }
 
   /** The same of a usual leaf of level 1, found at a word of memory. */
-  setUsual(format: Format, at: number, low: number, high: number, iovaLow: number, iovaHigh: number): void {
+  setUsual(format: Format, walking: Walking, at: number, low: number, high: number, iovaLow: number, iovaHigh: number): void {
     const { granuleShift } = format
     this.format = format
     this.status = LEAF
@@ -81,8 +83,8 @@ export class WalkResult {
     this.index = at >> 1 & ((1 << (granuleShift - 3)) - 1)
     this.iovaLow = iovaLow
     this.iovaHigh = iovaHigh
-    this.grantedLow = format.grantsLow
-    this.grantedHigh = format.grantsHigh
+    this.grantedLow = walking.grantsLow
+    this.grantedHigh = walking.grantsHigh
   }
 
   /** Frame of the table in which the entry lies. */
@@ -95,28 +97,26 @@ export class WalkResult {
   /** Granted by all levels together; false where no leaf was reached. */
   get read(): boolean {
     const { format } = this
-    return format !== undefined && this.grants(format.readLow, format.readHigh, format.tableReadLow, format.tableReadHigh)
+    return format !== undefined && this.grants(format, walkingOf(format).read)
   }
   get write(): boolean {
     const { format } = this
-    return format !== undefined && this.grants(format.writeLow, format.writeHigh, format.tableWriteLow, format.tableWriteHigh)
+    return format !== undefined && this.grants(format, walkingOf(format).write)
   }
   /** Instruction fetch without privilege. As `read` where the format does not tell them apart. */
   get execute(): boolean {
     const { format } = this
-    return format !== undefined && this.read
-      && this.grants(format.executeLow, format.executeHigh, format.tableExecuteLow, format.tableExecuteHigh)
+    return format !== undefined && this.read && this.grants(format, walkingOf(format).execute)
   }
   /** Instruction fetch with privilege. As `execute` where the format does not tell them apart. */
   get privilegedExecute(): boolean {
     const { format } = this
-    return format !== undefined && this.read
-      && this.grants(format.privilegedLow, format.privilegedHigh, format.tablePrivilegedLow, format.tablePrivilegedHigh)
+    return format !== undefined && this.read && this.grants(format, walkingOf(format).privileged)
   }
   /** Accesses without privilege. True where the format does not tell them apart. */
   get user(): boolean {
     const { format } = this
-    return format !== undefined && this.grants(format.userLow, format.userHigh, format.tableUserLow, format.tableUserHigh)
+    return format !== undefined && this.grants(format, walkingOf(format).user)
   }
   /** The leaf's snoop bit. */
   get snoop(): boolean {
@@ -132,10 +132,11 @@ export class WalkResult {
     const { format, pageShift, low, high } = this
     return format === undefined || pageShift === 0 ? 0 : heldHigh(format, low, high) & ~offsetHigh(pageShift)
   }
-  private grants(leafLow: number, leafHigh: number, tableLow: number, tableHigh: number): boolean {
-    const { format, status, low, high, grantedLow, grantedHigh } = this
-    return format !== undefined && status === LEAF
-      && ((low ^ format.leafInvertLow) & leafLow) === leafLow && ((high ^ format.leafInvertHigh) & leafHigh) === leafHigh
+  private grants(format: Format, { leafLow, leafHigh, tableLow, tableHigh }: Grant): boolean {
+    const { status, low, high, grantedLow, grantedHigh } = this
+    const { leafInvertLow, leafInvertHigh } = walkingOf(format)
+    return status === LEAF
+      && ((low ^ leafInvertLow) & leafLow) === leafLow && ((high ^ leafInvertHigh) & leafHigh) === leafHigh
       && (grantedLow & tableLow) === tableLow && (grantedHigh & tableHigh) === tableHigh
   }
 }
@@ -177,9 +178,10 @@ export const walk = (
     if (at >= 0) {
       const low = flat === undefined ? view.low : flat[at] as number
       const high = flat === undefined ? view.high : flat[at | 1] as number
+      const walking = walkingOf(format)
       if ((low & format.present) !== 0
-        && (((low ^ format.leafUsualLow) & format.leafCheckLow) | (high & format.leafCheckHigh)) === 0) {
-        into.setUsual(format, at, low, high, iovaLow, iovaHigh)
+        && (((low ^ walking.leafUsualLow) & walking.leafCheckLow) | (high & walking.leafCheckHigh)) === 0) {
+        into.setUsual(format, walking, at, low, high, iovaLow, iovaHigh)
         return
       }
     }
@@ -192,14 +194,15 @@ const walkAny = (
   format: Format, view: HardwareView, rootLow: number, rootHigh: number, iovaLow: number, iovaHigh: number,
   into: WalkResult, visit: WalkVisitor | undefined, start: WalkStart | undefined,
 ): void => {
-  const { present, invertLow, invertHigh, shift, linkMask, linkValue } = format
-  const { tableReservedLow, tableReservedHigh, nextLevelLow } = format
+  const walking = walkingOf(format)
+  const { present, shift, linkMask, linkValue, nextLevelLow } = format
+  const { invertLow, invertHigh, tableReservedLow, tableReservedHigh } = walking
   const entryMask = (1 << format.bitsPerLevel) - 1
   let tableLow = rootLow
   let tableHigh = rootHigh
   let level = format.levels
-  let grantedLow = format.grantsLow
-  let grantedHigh = format.grantsHigh
+  let grantedLow = walking.grantsLow
+  let grantedHigh = walking.grantsHigh
   if (start !== undefined) {
     level = start.level
     grantedLow &= start.grantedLow
@@ -232,10 +235,10 @@ const walkAny = (
           level = next
           continue
         }
-        status = brokenStatus(format, low, high)
+        status = brokenStatus(walking, low, high)
       } else {
         pageShift = pageShiftOf(format, level, low, high)
-        status = pageShift === 0 ? format.strayStatus : leafStatus(format, level, low, high)
+        status = pageShift === 0 ? walking.strayStatus : leafStatus(walking, level, low, high)
         if (status !== LEAF) pageShift = 0
       }
     }

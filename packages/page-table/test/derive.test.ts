@@ -1,7 +1,7 @@
-// What `deriveFormat` refuses: formats of which the paths that are written for speed would be wrong.
+// What `deriveFormat` and `walkingOf` refuse: formats of which the paths that are written for speed would be wrong.
 import { expect, test } from 'vitest'
 import { bit, entry, field } from '@iommu/bits'
-import { bySizeBit, deriveFormat, maskFor } from '../src/index.js'
+import { bySizeBit, deriveFormat, maskFor, walkingOf } from '../src/index.js'
 import type { FormatParts } from '../src/index.js'
 
 const layout = entry('toy.entry', { title: 'Entry of a toy', bits: 64, section: 'toy:1', confirmedBy: [], ignored: [[6, 2], [11, 8], [62, 53]] }, {
@@ -24,7 +24,6 @@ test('a format with entries as they are usual is derived', () => {
 
 test.each<[why: string, spoiled: Partial<FormatParts>]>([
   ['the bits that make an entry present lie above bit 31', { present: maskFor(layout, 'HP') }],
-  ['its table entries do not permit everything', { table: () => present }],
   ['the attributes of its tables do not follow from the level', { table: (level) => present | writable | (level === 3 ? 0x400n : 0n), levels: 4, depths: [4] }],
   ['3 levels; it has 4', { depths: [4] }],
   ['no level has leaves of 2^13 bytes', { leafShifts: [12, 13] }],
@@ -33,4 +32,9 @@ test.each<[why: string, spoiled: Partial<FormatParts>]>([
   const derive = () => deriveFormat({ ...parts, ...spoiled })
   expect(derive).toThrow(RangeError)
   expect(derive).toThrow(why)
+})
+
+test('table entries that do not permit everything: no walk', () => {
+  const format = deriveFormat({ ...parts, table: () => present })
+  expect(() => walkingOf(format)).toThrow('toy.entry: its table entries do not permit everything')
 })

@@ -4,7 +4,7 @@ import { addresses } from '@iommu/hardware'
 import type { Entry } from '@iommu/bits'
 import { describe, expect, test } from 'vitest'
 import {
-  amdV1, amdV1Entry, armStage1, armStage1Entry, armStage2, armStage2Entry, firstStage, firstStageEntry, secondStage, secondStageEntry,
+  amdV1, amdV1Entry, armStage1, armStage1Entry, armStage2, armStage2Entry, firstStage, firstStageEntry, secondStage, secondStageEntry, walkingOf,
 } from '../src/index.js'
 import type { Format, Lane } from '../src/index.js'
 import { amdShapes, armShapes, shapeName, shapes } from './setting.js'
@@ -113,9 +113,9 @@ describe('reserved bits by level, as QEMU checks them', () => {
   const at = (low: Lane, high: Lane, level: number): bigint => addresses.join(low[level] ?? 0, high[level] ?? 0)
   const beyond39 = 0x000f_ff80_0000_0000n
   const table = (format: Format, level: number): bigint =>
-    at(format.tableReservedLow, format.tableReservedHigh, level)
+    at(walkingOf(format).tableReservedLow, walkingOf(format).tableReservedHigh, level)
   const leaf = (format: Format, level: number): bigint =>
-    at(format.leafReservedLow, format.leafReservedHigh, level)
+    at(walkingOf(format).leafReservedLow, walkingOf(format).leafReservedHigh, level)
 
   test('second stage without snoop control', () => {
     const format = secondStage({ levels: 5, leafShifts: [12, 21, 30], addressBits: 39, snoopControl: false })
@@ -155,9 +155,11 @@ describe('a format is numbers', () => {
   test('frozen, and its lists are int32 lanes', () => {
     const format = secondStage({ levels: 3, leafShifts: [12], addressBits: 39, snoopControl: false })
     expect(Object.isFrozen(format)).toBe(true)
-    for (const [name, value] of Object.entries(format)) {
-      if (typeof value === 'object') expect(value, name).toBeInstanceOf(Int32Array)
-      else if (name !== 'name') expect(value, name).toBe((value as number) | 0)
+    const { parts, kept, name, ...numbers } = format
+    expect([parts.layout.name, walkingOf(format)]).toEqual([name, kept.walking])
+    for (const [each, value] of Object.entries({ ...numbers, ...walkingOf(format) })) {
+      if (value instanceof Int32Array) continue
+      for (const number of typeof value === 'object' ? Object.values(value) : [value]) expect(number, each).toBe((number as number) | 0)
     }
   })
 

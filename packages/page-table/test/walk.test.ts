@@ -1,7 +1,7 @@
 // The walk of hardware: what each entry of the way decides, with tables written by hand.
 import { PhysicalMemory, addresses } from '@iommu/hardware'
 import { describe, expect, test } from 'vitest'
-import { ABSENT, LEAF, RESERVED, UNREADABLE, createWalkResult, firstStage, secondStage, walk } from '../src/index.js'
+import { ABSENT, LEAF, RESERVED, UNREADABLE, createWalkResult, firstStage, secondStage, walk, walkingOf } from '../src/index.js'
 import type { Format, WalkResult } from '../src/index.js'
 import { GB1, KB4, MB2, RO, RW, WO, firstStage4, secondStage4, setUp, walkAt } from './setting.js'
 
@@ -147,7 +147,7 @@ describe('a walk that begins at a kept table pointer', () => {
   test('grants no more than the entries above it did', () => {
     const result = createWalkResult()
     walk(firstStage4, memory.walker, frames[3] as number, low, high, result, undefined,
-      { level: 1, grantedLow: ~firstStage4.writeLow, grantedHigh: -1 ^ firstStage4.executeHigh })
+      { level: 1, grantedLow: ~walkingOf(firstStage4).write.tableLow, grantedHigh: -1 ^ walkingOf(firstStage4).execute.tableHigh })
     expect([result.status, result.read, result.write, result.execute]).toEqual([LEAF, true, false, false])
   })
 })

@@ -81,6 +81,11 @@ describe('the site', () => {
 /** One of each kind. */
 const KINDS = ['index.html', 'packages/explorer.html', 'findings/index.html', 'contract.html', 'vendors/intel-vtd.html', 'statements/C-ATTACH-05.html', 'statements/index.html', 'write-a-driver.html']
 
+test('comments of a document are not in its page', () => {
+  const { html } = renderMarkdown('one\n\n<!-- bench: machine -->\ntwo\n<!-- end -->\n', 'docs/a.md', 'a.html', { pageOf: () => undefined, statements: new Set() })
+  expect(html).toBe('<p>one</p>\n<p>two</p>\n')
+})
+
 test('in Chromium, on 360 pixels and in the dark too: nothing is wider than the page, and axe finds nothing', async () => {
   const browser = await openBrowser()
   if (browser === undefined) {

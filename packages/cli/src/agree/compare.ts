@@ -1,6 +1,7 @@
 // Compares a model with QEMU: state after state, probe after probe, until enough have been made or one differs.
 import type { Step } from '@iommu/hardware'
-import type { Board, Qemu, QemuMachine } from '@iommu/machine-qemu'
+import { QemuError, startQemu } from '@iommu/machine-qemu'
+import type { Board, Installation, Qemu, QemuMachine } from '@iommu/machine-qemu'
 import { createRandom } from './random.js'
 import { answerLine, ask, askQemu } from './subject.js'
 import type { Answer, Deviation, Model, Probe, Seen, Subject } from './subject.js'
@@ -46,6 +47,24 @@ export interface Pair<Plan extends Plans> {
   /** A second model, for states other than the one at hand. */
   readonly other: Model
   readonly series: string
+}
+
+/** What comes of a QEMU that is a subject's board, which ends then; or of the sentence that says why it cannot be. */
+export const onBoard = <T>(
+  { board, sources }: Pick<Subject<never>, 'board' | 'sources'>, installation: Installation, run: (qemu: Qemu) => T, otherwise: (why: string) => T,
+): T => {
+  let qemu
+  try {
+    qemu = startQemu({ board, installation, devices: sources })
+  } catch (error) {
+    if (error instanceof QemuError) return otherwise(error.message)
+    throw error
+  }
+  try {
+    return run(qemu)
+  } finally {
+    qemu.stop()
+  }
 }
 
 export const createPair = <Plan extends Plans>(subject: Subject<Plan>, qemu: Qemu): Pair<Plan> => {

@@ -1,8 +1,10 @@
 // The memory of a plan: frames in a row, with the entries on the way and the trees of tables as planned.
 import { encode } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
-import { FRAME_BYTES, frameAddress, frameOf } from '@iommu/hardware'
+import { FRAME_BYTES, frameAddress, frameOf, PhysicalMemory } from '@iommu/hardware'
+import type { Board } from '@iommu/machine-qemu'
 import type { Fields, Page, Tweak } from './plan.js'
+import type { Loadable } from './subject.js'
 
 /** The words of an entry as planned. */
 export const tweaked = (layout: Entry, plain: Fields, { fields = {}, flips = [] }: Tweak = {}): bigint[] => {
@@ -13,6 +15,16 @@ export const tweaked = (layout: Entry, plain: Fields, { fields = {}, flips = [] 
 
 /** Words by frame number. */
 export type Frames = ReadonlyMap<number, BigUint64Array>
+
+export const loadFrames = (memory: Loadable, frames: Frames): void => {
+  for (const [frame, words] of frames) memory.load(frameAddress(frame), new Uint8Array(words.buffer))
+}
+
+/** The memory of a model beside a board: it ends where the board's RAM does, and tables may lie where the board's may. */
+export const memoryBeside = ({ ram, tables }: Board, coherent = true): PhysicalMemory => {
+  const ends = ram.map(({ start, bytes }) => start + bytes)
+  return new PhysicalMemory({ bytes: ends.reduce((last, end) => (end > last ? end : last)), tables, coherent })
+}
 
 /** Memory of a plan: frames in a row, handed out and filled. */
 export interface Ground {

@@ -19,17 +19,21 @@ export interface Page {
   readonly entries: Readonly<Record<number, Tweak>>
 }
 
-/** What every vendor's plan has: `way` is the entries that lead to the page tables, by their names there. */
-export interface PlannedState<P extends Page = Page> {
+/** What every vendor's plan has. */
+export interface PlannedState<WayPoint extends string = string, P extends Page = Page> {
   /** What the plan is an example of. */
   readonly class: string
   readonly source: number
-  readonly way: Readonly<Partial<Record<string, Tweak>>>
+  /** How the entries that lead to the page tables differ from plain ones, by their names there. */
+  readonly way: Readonly<Partial<Record<WayPoint, Tweak>>>
   readonly pages: readonly P[]
 }
 
+/** In a few of all cases one of these bits turned over: those that software may use and hardware ignores. */
+export const sometimesFlipped = (random: Random, bits: readonly number[]): Tweak => (random.chance(15) ? { flips: [random.pick(bits)] } : {})
+
 /** A plan with one of its pages changed. */
-export const withPage = <P extends Page, Plan extends PlannedState<P>>(plan: Plan, index: number, change: (page: P) => P): Plan =>
+export const withPage = <P extends Page, Plan extends PlannedState<string, P>>(plan: Plan, index: number, change: (page: P) => P): Plan =>
   ({ ...plan, pages: plan.pages.map((page, at) => (at === index ? change(page) : page)) })
 
 /** A plan with an entry of the first page's walk changed. */
@@ -67,7 +71,7 @@ export const plainFields = <Plan extends PlannedState>(
 export const plainTweak = (tweak: Tweak, names: readonly string[]): Tweak => ({ ...tweak, fields: withoutFields(tweak.fields, names) })
 
 /** The plan with entries of page tables changed where `change` says how; undefined where it says nothing of any. */
-export const changeEntries = <P extends Page, Plan extends PlannedState<P>>(
+export const changeEntries = <P extends Page, Plan extends PlannedState<string, P>>(
   plan: Plan, change: (tweak: Tweak, level: number, page: P) => Tweak | undefined,
 ): Plan | undefined => {
   let next = plan
@@ -108,7 +112,7 @@ const smallerTweaks = function* ({ fields = {}, flips = [] }: Tweak): Generator<
 }
 
 /** Fewer pages, fewer tweaks. */
-export const smallerPlans = function* <P extends Page, Plan extends PlannedState<P>>(plan: Plan): Generator<Plan> {
+export const smallerPlans = function* <P extends Page, Plan extends PlannedState<string, P>>(plan: Plan): Generator<Plan> {
   const { pages, way } = plan
   if (pages.length > 1) for (let index = 0; index < pages.length; index++) yield { ...plan, pages: without(pages, index) }
   for (const [point, tweak] of Object.entries(way)) {

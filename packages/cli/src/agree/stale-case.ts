@@ -1,6 +1,8 @@
 // Cases of caches that were not told: a change of tables, and the commands that it wants but one.
 import { differences } from './ground.js'
 import type { Frames } from './ground.js'
+import { withPage } from './plan.js'
+import type { Page, PlannedState } from './plan.js'
 import type { Random } from './random.js'
 import type { Probe, StaleCase } from './subject.js'
 
@@ -20,6 +22,40 @@ export const entryChange = <Plan>(
   name: string, framesOf: (plan: Plan) => Frames, change: (plan: Plan, random: Random) => Plan, wanted: Change<Plan>['wanted'],
 ): Change<Plan> => ({
   name, wanted, make: (random, plan) => ({ spare: new Map(), stores: differences(framesOf(plan), framesOf(change(plan, random))) }),
+})
+
+/** Changes of the first page's leaf, which all want the same. */
+export const leafChanges = <P extends Page, Plan extends PlannedState<string, P>>(framesOf: (plan: Plan) => Frames, wanted: Change<Plan>['wanted']) =>
+  (name: string, change: (plan: Plan, random: Random, page: P) => Partial<P>): Change<Plan> => entryChange(
+    name, framesOf, (plan, random) => withPage<P, Plan>(plan, 0, (page) => ({ ...page, ...change(plan, random, page) })), wanted)
+
+/** Frames between the tables of a plan and those that an entry names instead. */
+const SPARE_FRAMES = 0x400
+
+/** What there is to say of other page tables. */
+interface OtherTables<P extends Page, Plan extends PlannedState<string, P>, Built extends { readonly frames: Frames }> {
+  readonly name: string
+  /** The words of a plan, in frames from `first` on. */
+  readonly build: (plan: Plan, first?: number) => Built
+  readonly first: number
+  /** Where a page leads instead. */
+  readonly target: (plan: Plan, page: P, random: Random) => bigint
+  /** The plan with the entry that names the tables naming those that were built. */
+  readonly pointTo: (plan: Plan, other: Built) => Plan
+  readonly wanted: Change<Plan>['wanted']
+}
+
+/** An entry names other page tables, whose pages lead elsewhere. */
+export const rootChange = <P extends Page, Plan extends PlannedState<string, P>, Built extends { readonly frames: Frames }>(
+  { name, build, first, target, pointTo, wanted }: OtherTables<P, Plan, Built>,
+): Change<Plan> => ({
+  name,
+  make(random, plan) {
+    const pages = plan.pages.map((page) => ({ ...page, target: target(plan, page, random) }))
+    const other = build({ ...plan, pages }, first + SPARE_FRAMES)
+    return { spare: other.frames, stores: differences(build(plan).frames, build(pointTo(plan, other)).frames) }
+  },
+  wanted,
 })
 
 /** What a case is made of, but for what is missing. */

@@ -1,20 +1,27 @@
 // Caches that were not told: what QEMU answers then must be among everything that hardware may answer.
-import { frameAddress } from '@iommu/hardware'
 import type { Outcome } from '@iommu/hardware'
 import type { Qemu } from '@iommu/machine-qemu'
 import { applies, createPair, onPlatform } from './compare.js'
 import type { Pair } from './compare.js'
+import { loadFrames } from './ground.js'
 import { createRandom } from './random.js'
 import { ask } from './subject.js'
 import type { Answer, StaleCase, StaleDeviation, StaleSubject, Subject, Target } from './subject.js'
 
 type Where = Answer['where']
 
+/** How often QEMU gave the old answer, how often the new one, and in how many cases these are the same. */
+export interface Answered {
+  readonly old: number
+  readonly fresh: number
+  readonly same: number
+}
+
 /** What came of many cases. */
 export interface StaleResult {
   readonly cases: number
-  /** By what was changed and left out: how often QEMU gave the old answer, and how often the new one. */
-  readonly kinds: ReadonlyMap<string, { readonly old: number; readonly fresh: number }>
+  /** By what was changed and left out. */
+  readonly kinds: ReadonlyMap<string, Answered>
   /** Cases that met a listed deviation, by its id. */
   readonly deviations: ReadonlyMap<string, number>
   /** A case in which QEMU gave an answer that hardware must not give, or did not give the one that is listed. */
@@ -42,7 +49,7 @@ const tryOne = <Plan extends { readonly class: string }>(
 ): Tried => {
   const { board } = subject
   for (const target of [model, machine]) {
-    for (const [frame, words] of each.spare) target.memory.load(frameAddress(frame), new Uint8Array(words.buffer))
+    loadFrames(target.memory, each.spare)
     subject.install(target, each.plan)
   }
   const request = { ...each.probe, kind: 'untranslated' } as const
@@ -84,17 +91,18 @@ export const compareStale = <Plan extends { readonly class: string }>(
   if (stale === undefined) return { cases: 0, kinds: new Map(), deviations: new Map() }
   const random = createRandom(seed, `${subject.target} stale`)
   const pair = createPair(subject, qemu)
-  const kinds = new Map<string, { old: number; fresh: number }>()
+  const kinds = new Map<string, Answered>()
   const deviations = new Map<string, number>()
   const listed = stale.deviations.filter((each) => applies(each, pair.series))
   for (let done = 0; done < cases; done++) {
     const each = stale.generate(random)
     pair.machine.memory.named.clear()
     const { before, found, allowed } = tryOne(pair, stale, each)
-    const kind = kinds.get(each.name) ?? { old: 0, fresh: 0 }
-    kinds.set(each.name, kind)
-    if (found === before) kind.old++
-    else kind.fresh++
+    const { old, fresh, same } = kinds.get(each.name) ?? { old: 0, fresh: 0, same: 0 }
+    // Hardware that may give the old answer alone has not been changed so that this request would notice.
+    const unchanged = allowed.every((where) => where === before)
+    kinds.set(each.name, unchanged ? { old, fresh, same: same + 1 }
+      : found === before ? { old: old + 1, fresh, same } : { old, fresh: fresh + 1, same })
     const deviation = listed.find(({ cases: meets }) => meets(each.name))
     const expected = deviation === undefined ? allowed : [before]
     if (deviation !== undefined) deviations.set(deviation.id, (deviations.get(deviation.id) ?? 0) + 1)

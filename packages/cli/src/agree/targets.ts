@@ -1,10 +1,10 @@
 // Everything that can be compared, and one target's run: its list of deviations first, then random states.
-import { QemuError, startQemu } from '@iommu/machine-qemu'
 import type { Installation } from '@iommu/machine-qemu'
-import { applies, compare, createPair, reproduces } from './compare.js'
+import { applies, compare, createPair, onBoard, reproduces } from './compare.js'
 import { compareDriven } from './driven.js'
 import type { DrivenResult } from './driven.js'
 import { compareStale, reproduceStale } from './stale.js'
+import type { Answered } from './stale.js'
 import { amdSubject } from './amd/subject.js'
 import { armSubjects } from './arm/subject.js'
 import { riscvSubjects } from './riscv/subject.js'
@@ -48,8 +48,8 @@ export interface Shown {
 /** Caches that were not told of a change. */
 export interface Stale {
   readonly cases: number
-  /** How often QEMU still gave the old answer, and how often the new one. */
-  readonly kinds: readonly { readonly name: string; readonly old: number; readonly fresh: number }[]
+  /** By what was changed and left out. */
+  readonly kinds: readonly (Answered & { readonly name: string })[]
   /** Listed deviations, with the cases that met them. */
   readonly listed: readonly Listed[]
   /** An answer that no hardware may give, or that is not as listed. */
@@ -99,73 +99,62 @@ const hex = (value: number | bigint): string => `0x${value.toString(16)}`
 
 const target = <Plan extends { readonly class: string }>(subject: Subject<Plan>): Target => ({
   name: subject.target,
-  run({ installation, probes, seed, progress }) {
-    let qemu
-    try {
-      qemu = startQemu({ board: subject.board, installation, devices: subject.sources })
-    } catch (error) {
-      if (error instanceof QemuError) return { target: subject.target, unavailable: error.message }
-      throw error
+  run: ({ installation, probes, seed, progress }) => onBoard<ReturnType<Target['run']>>(subject, installation, (qemu) => {
+    const pair = createPair(subject, qemu)
+    const here = subject.deviations.filter((each) => applies(each, installation.series))
+    const shown = here.map((deviation) => ({ deviation, ...reproduces(pair, deviation) }))
+    const shownStale = reproduceStale(pair)
+    const result = compare(subject, qemu, { probes, seed, ...(progress === undefined ? {} : { progress }) })
+    const { difference } = result
+    const driven = compareDriven(subject, qemu, Math.ceil(probes * DRIVEN_SHARE), seed)
+    const stale = compareStale(subject, qemu, Math.ceil(probes * STALE_SHARE), seed)
+    const listed = shown.map(({ deviation: { id, says }, shows, found, said }): Listed => ({
+      id, says, shows, count: result.deviations.get(id) ?? 0,
+      ...(shows || found === undefined || said === undefined ? {}
+        : { instead: `the model says ${answerLine(said)}; QEMU says ${answerLine(found)}` }),
+    }))
+    const listedStale = shownStale.map(({ deviation: { id, says }, shows, found, allowed }): Listed => ({
+      id, says, shows, count: stale.deviations.get(id) ?? 0,
+      ...(shows ? {} : { instead: `hardware may say ${allowed.map(whereText).join(' or ')}; QEMU says ${whereText(found)}` }),
+    }))
+    const all = new Set([...subject.codes.keys(), ...result.codes.model.keys(), ...result.codes.qemu.keys()])
+    return {
+      target: subject.target,
+      qemu: result.qemu,
+      probes: result.probes,
+      states: result.states,
+      leaf: result.leaf,
+      agreed: result.agreed,
+      deviations: result.probes - result.agreed - (difference === undefined ? 0 : 1),
+      disagreements: [difference, stale.wrong, driven.wrong].filter((each) => each !== undefined).length
+        + [...listed, ...listedStale].filter(({ shows }) => !shows).length,
+      classes: Object.fromEntries([...result.classes].sort(([, a], [, b]) => b - a)),
+      codes: [...all].sort((left, right) => left - right).map((code): Code => ({
+        code, meaning: subject.codes.get(code) ?? 'not a code of this mode by the specification',
+        model: result.codes.model.get(code) ?? 0, qemu: result.codes.qemu.get(code) ?? 0,
+      })),
+      listed,
+      driven,
+      stale: {
+        cases: stale.cases,
+        kinds: [...stale.kinds].map(([name, each]) => ({ name, ...each })).sort((a, b) => a.name.localeCompare(b.name)),
+        listed: listedStale,
+        ...(stale.wrong === undefined ? {} : {
+          wrong: { ...stale.wrong, found: whereText(stale.wrong.found), allowed: stale.wrong.allowed.map(whereText) },
+        }),
+      },
+      ...(difference === undefined ? {} : { difference: {
+        state: subject.describe(difference.plan),
+        probes: difference.probes.map(probeLine),
+        model: answerLine(difference.model),
+        qemu: answerLine(difference.qemu),
+        deviations: difference.deviations,
+        walk: difference.steps.map(({ entry, address, words, note }) =>
+          `${entry}${address === undefined ? '' : ` at ${hex(address)}`}: ${words.map(hex).join(' ')}  ${note}`),
+        log: qemu.log().trimEnd().split('\n').at(-1) ?? '',
+      } }),
     }
-    try {
-      const pair = createPair(subject, qemu)
-      const here = subject.deviations.filter((each) => applies(each, installation.series))
-      const shown = here.map((deviation) => ({ deviation, ...reproduces(pair, deviation) }))
-      const shownStale = reproduceStale(pair)
-      const result = compare(subject, qemu, { probes, seed, ...(progress === undefined ? {} : { progress }) })
-      const { difference } = result
-      const driven = compareDriven(subject, qemu, Math.ceil(probes * DRIVEN_SHARE), seed)
-      const stale = compareStale(subject, qemu, Math.ceil(probes * STALE_SHARE), seed)
-      const listed = shown.map(({ deviation: { id, says }, shows, found, said }): Listed => ({
-        id, says, shows, count: result.deviations.get(id) ?? 0,
-        ...(shows || found === undefined || said === undefined ? {}
-          : { instead: `the model says ${answerLine(said)}; QEMU says ${answerLine(found)}` }),
-      }))
-      const listedStale = shownStale.map(({ deviation: { id, says }, shows, found, allowed }): Listed => ({
-        id, says, shows, count: stale.deviations.get(id) ?? 0,
-        ...(shows ? {} : { instead: `hardware may say ${allowed.map(whereText).join(' or ')}; QEMU says ${whereText(found)}` }),
-      }))
-      const all = new Set([...subject.codes.keys(), ...result.codes.model.keys(), ...result.codes.qemu.keys()])
-      return {
-        target: subject.target,
-        qemu: result.qemu,
-        probes: result.probes,
-        states: result.states,
-        leaf: result.leaf,
-        agreed: result.agreed,
-        deviations: result.probes - result.agreed - (difference === undefined ? 0 : 1),
-        disagreements: [difference, stale.wrong, driven.wrong].filter((each) => each !== undefined).length
-          + [...listed, ...listedStale].filter(({ shows }) => !shows).length,
-        classes: Object.fromEntries([...result.classes].sort(([, a], [, b]) => b - a)),
-        codes: [...all].sort((left, right) => left - right).map((code): Code => ({
-          code, meaning: subject.codes.get(code) ?? 'not a code of this mode by the specification',
-          model: result.codes.model.get(code) ?? 0, qemu: result.codes.qemu.get(code) ?? 0,
-        })),
-        listed,
-        driven,
-        stale: {
-          cases: stale.cases,
-          kinds: [...stale.kinds].map(([name, each]) => ({ name, ...each })).sort((a, b) => a.name.localeCompare(b.name)),
-          listed: listedStale,
-          ...(stale.wrong === undefined ? {} : {
-            wrong: { ...stale.wrong, found: whereText(stale.wrong.found), allowed: stale.wrong.allowed.map(whereText) },
-          }),
-        },
-        ...(difference === undefined ? {} : { difference: {
-          state: subject.describe(difference.plan),
-          probes: difference.probes.map(probeLine),
-          model: answerLine(difference.model),
-          qemu: answerLine(difference.qemu),
-          deviations: difference.deviations,
-          walk: difference.steps.map(({ entry, address, words, note }) =>
-            `${entry}${address === undefined ? '' : ` at ${hex(address)}`}: ${words.map(hex).join(' ')}  ${note}`),
-          log: qemu.log().trimEnd().split('\n').at(-1) ?? '',
-        } }),
-      }
-    } finally {
-      qemu.stop()
-    }
-  },
+  }, (why) => ({ target: subject.target, unavailable: why })),
 })
 
 export const targets: readonly Target[] = [...vtdSubjects.map(target), target(amdSubject), ...armSubjects.map(target), ...riscvSubjects.map(target)]

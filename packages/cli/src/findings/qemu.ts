@@ -265,17 +265,18 @@ export const qemuFindings: readonly Finding[] = [
   },
   {
     id: 'qemu-smmu-unchecked',
-    title: 'QEMU\'s SMMUv3 takes what the specification calls illegal',
+    title: 'QEMU\'s SMMUv3 checks other things than the specification has checked',
     subject: 'QEMU, smmuv3',
     statement: 'SMMUv3: illegal fields of a stream table entry are C_BAD_STE, streams beyond a span C_BAD_STREAMID, blocks have their levels',
     source: 'QEMU 11.1',
     happens: [
-      'EATS and STRW, and S2HA and S2HD where the SMMU updates no flags, are not looked at. A level 1 entry of the stream table is taken for twice its span. A block is taken at a level that has none. TBI0 stands for TBI1 too.',
+      'S2HA and S2HD are not looked at where the SMMU updates no flags (section 5.2: illegal). A level 1 entry of the stream table is taken for twice its span (5.1). A block is taken at a level that has none. TBI0 stands for TBI1 too.',
+      'The other way round, more contexts than one are C_BAD_STE where the SMMU has no SSIDs: section 5.2 has nobody look at S1CDMax there.',
     ],
     matters: 'A driver that writes garbage is found on hardware, and not on QEMU, where it is tested.',
     fix: 'Check what the specification says is checked.',
     proof: { by: 'agreement', targets: SMMU, deviations: [
-      'smmu-stream-unchecked', 'smmu-stage-2-flags-ignored', 'smmu-span-doubled', 'smmu-span-reserved', 'smmu-block-anywhere', 'smmu-tbi1-is-tbi0',
+      'smmu-stage-2-flags-ignored', 'smmu-span-doubled', 'smmu-span-reserved', 'smmu-block-anywhere', 'smmu-tbi1-is-tbi0', 'smmu-contexts-without-ssids',
     ] },
   },
   {
@@ -285,14 +286,13 @@ export const qemuFindings: readonly Finding[] = [
     statement: 'SMMUv3: events and their fields',
     source: 'QEMU 11.1',
     happens: [
-      'F_CD_FETCH has no FetchAddr. A table address that is too wide is read, and becomes F_WALK_EABT where nothing is there. A table that forbids a write is judged before the walk is done. A table of stage 2 that cannot be read is recorded under the class of the input address.',
-      'Two are taken here for deviations without a manual that settles it: an unreadable table is recorded although R or S2R is 0, and an address beyond the output size in stage 2 is blocked without an event.',
+      'F_CD_FETCH has no FetchAddr. A table address that is too wide is read, and becomes F_WALK_EABT where nothing is there. A table that forbids a write is judged before the walk is done.',
+      'An address wider than the output size is F_ADDR_SIZE of stage 1 where stage 1 does not translate it: section 3.4 of the specification has it recorded, in bypass and before stage 2 alike. In bypass QEMU does not look. Before stage 2 it finds the fault (smmu_ptw in hw/arm/smmu-common.c), and then asks whether stage 1 records its faults (PTW_RECORD_FAULT in hw/arm/smmuv3.c): a context would say so, and there is none.',
     ],
     matters: 'What a guest logs of a fault is not what happened.',
     fix: 'Fill events from the walk, when it is done.',
     proof: { by: 'agreement', targets: SMMU, deviations: [
-      'smmu-context-fetch-address', 'smmu-table-too-wide', 'smmu-unreadable-recorded', 'smmu-table-permissions-first', 'smmu-stage-2-input',
-      'smmu-stage-2-walk-class',
+      'smmu-context-fetch-address', 'smmu-table-too-wide', 'smmu-table-permissions-first', 'smmu-bypass-input', 'smmu-stage-2-input',
     ] },
   },
 ]

@@ -1,10 +1,10 @@
 // Reruns a finding on QEMU: model and QEMU in the same state, or a statement on a board. Loaded only for findings of QEMU.
 import { runSuite } from '@iommu/conformance'
-import { findInstallation, HOW_TO_GET, QemuError, REFERENCE_SERIES, startQemu } from '@iommu/machine-qemu'
+import { findInstallation, HOW_TO_GET, REFERENCE_SERIES } from '@iommu/machine-qemu'
 import type { Installation } from '@iommu/machine-qemu'
 import { amdSubject } from '../agree/amd/subject.js'
 import { armSubjects } from '../agree/arm/subject.js'
-import { applies, createPair, reproduces } from '../agree/compare.js'
+import { applies, createPair, onBoard, reproduces } from '../agree/compare.js'
 import { riscvSubjects } from '../agree/riscv/subject.js'
 import { reproduceStale } from '../agree/stale.js'
 import { answerLine, probeLine, whereText } from '../agree/subject.js'
@@ -38,53 +38,42 @@ const hex = (value: number | bigint): string => `0x${value.toString(16)}`
 const listed = <Plan extends { readonly class: string }>(subject: Subject<Plan>): Listed => ({
   target: subject.target,
   deviations: [...subject.deviations, ...subject.stale?.deviations ?? []].map(({ id }) => id),
-  reproduce(installation, ids) {
-    let qemu
-    try {
-      qemu = startQemu({ board: subject.board, installation, devices: subject.sources })
-    } catch (error) {
-      if (error instanceof QemuError) return undefined
-      throw error
-    }
-    try {
-      const pair = createPair(subject, qemu)
-      const isMeant = (each: { readonly id: string; readonly series?: readonly string[] }): boolean =>
-        ids.includes(each.id) && applies(each, installation.series)
-      const states = subject.deviations.filter(isMeant).map((deviation): Tried => {
-        const { shows, found, said } = reproduces(pair, deviation)
-        const { plan, probes } = deviation.reproduce()
-        return {
-          id: deviation.id,
-          shows,
-          film: [
-            ...subject.describe(plan).map((line) => `  ${line}`),
-            ...probes.map((each) => `  ${probeLine(each)}`),
-            ...(said === undefined ? [] : [`    by the specification: ${answerLine(said)}`]),
-            ...(found === undefined ? [] : [`    by QEMU: ${answerLine(found)}`]),
-          ],
-        }
-      })
-      const cases = reproduceStale(pair).filter(({ deviation }) => isMeant(deviation)).map(({ deviation, shows, found, allowed }): Tried => {
-        const { plan, name, probe, stores } = deviation.reproduce()
-        return {
-          id: deviation.id,
-          shows,
-          film: [
-            ...subject.describe(plan).map((line) => `  ${line}`),
-            `  ${probeLine(probe)}`,
-            `  ${name}`,
-            ...stores.map(([address, word]) => `  ${hex(address)} := ${hex(word)}`),
-            `  ${probeLine(probe)}`,
-            `    by the specification: ${allowed.map(whereText).join(' or ')}`,
-            `    by QEMU: ${whereText(found)}`,
-          ],
-        }
-      })
-      return [...states, ...cases]
-    } finally {
-      qemu.stop()
-    }
-  },
+  reproduce: (installation, ids) => onBoard<readonly Tried[] | undefined>(subject, installation, (qemu) => {
+    const pair = createPair(subject, qemu)
+    const isMeant = (each: { readonly id: string; readonly series?: readonly string[] }): boolean =>
+      ids.includes(each.id) && applies(each, installation.series)
+    const states = subject.deviations.filter(isMeant).map((deviation): Tried => {
+      const { shows, found, said } = reproduces(pair, deviation)
+      const { plan, probes } = deviation.reproduce()
+      return {
+        id: deviation.id,
+        shows,
+        film: [
+          ...subject.describe(plan).map((line) => `  ${line}`),
+          ...probes.map((each) => `  ${probeLine(each)}`),
+          ...(said === undefined ? [] : [`    by the specification: ${answerLine(said)}`]),
+          ...(found === undefined ? [] : [`    by QEMU: ${answerLine(found)}`]),
+        ],
+      }
+    })
+    const cases = reproduceStale(pair).filter(({ deviation }) => isMeant(deviation)).map(({ deviation, shows, found, allowed }): Tried => {
+      const { plan, name, probe, stores } = deviation.reproduce()
+      return {
+        id: deviation.id,
+        shows,
+        film: [
+          ...subject.describe(plan).map((line) => `  ${line}`),
+          `  ${probeLine(probe)}`,
+          `  ${name}`,
+          ...stores.map(([address, word]) => `  ${hex(address)} := ${hex(word)}`),
+          `  ${probeLine(probe)}`,
+          `    by the specification: ${allowed.map(whereText).join(' or ')}`,
+          `    by QEMU: ${whereText(found)}`,
+        ],
+      }
+    })
+    return [...states, ...cases]
+  }, () => undefined),
 })
 
 /** Every target whose deviations are listed one by one. */

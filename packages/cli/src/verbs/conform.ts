@@ -3,7 +3,7 @@ import {
   allStatements, deviationReport, groupOf, WALK, mergeReports, renderDeviations, renderJunit, renderMutants, renderTap, renderText,
 } from '@iommu/conformance'
 import type { MutantResult, Report, Role } from '@iommu/conformance'
-import { readArguments } from '../arguments.js'
+import { readArguments, readNumber } from '../arguments.js'
 import { mergeFiles } from '../conform-reports.js'
 import type { Shard } from '../conform-reports.js'
 import { countKinds, listTasks, profilesOf } from '../conform-tasks.js'
@@ -22,6 +22,8 @@ iommu conform [driver ...] [--quick] [--only ID|GROUP ...] [--seed S] [--walks N
               [--shard i/n] [--reporter text|junit|tap] [--json]
 iommu conform [driver ...] --mutants [--shard i/n] [--json]
 iommu conform [driver ...] --profile NAME [--reporter ...] [--json]
+iommu conform [driver ...] --machine qemu [--qemu SERIES] [--only ID|GROUP ...]
+              [--reporter ...] [--json]
 iommu conform --merge a.json b.json ... [--reporter ...] [--json]
 
 Runs every statement of the contract on every kind of hardware that a driver
@@ -35,8 +37,9 @@ a module that exports "backends"; all drivers that are here where none is named.
               of which must fail the statement that it breaks
   --profile   what another driver does otherwise than the contract says, such as
               linux-7.3: each deviation must break just what it claims
-  --machine   model, or qemu: on QEMU's emulated IOMMUs (--qemu SERIES chooses one);
-              what it has no door for is unavailable, with the reason
+  --machine   model, or qemu: on QEMU's emulated IOMMUs; what it has no door for
+              is unavailable, with the reason
+  --qemu      a series of QEMU, such as 10.0; 11.1 or later where absent
   --seed      of the random walks over the whole API; ${SEED} where absent. A walk
               that fails is made short, and is walked again with its seed
   --walks     how many on each kind of hardware; ${WALKS} where absent
@@ -45,7 +48,8 @@ a module that exports "backends"; all drivers that are here where none is named.
               all must be there, and nothing may be there twice
 
 Exit: 0 all passed, 1 a statement failed, a mutant was not caught, or a
-deviation does not break just what it claims, 3 there is no QEMU.
+deviation does not break just what it claims, 3 there is no such QEMU here, or
+it has none of the boards.
 `
 
 const ROLES = { title: 'name', passed: 'set', failed: 'wrong', skipped: 'note', note: 'note' } as const satisfies Record<Role, string>
@@ -78,12 +82,6 @@ const readShard = (shard: string | undefined): Omit<Shard, 'tasks'> | undefined 
   return { part, parts }
 }
 
-const readNumber = (name: string, text: string | undefined, otherwise: number): number => {
-  const value = Number(text ?? otherwise)
-  if (!/^\d+$/.test(text ?? '0') || value > 0xffff_ffff) throw new UsageError(`--${name} ${text ?? ''}: expected a whole number`)
-  return value
-}
-
 const print = (
   report: Report, { json, reporter, shard }: { readonly json: boolean; readonly reporter: Reporter; readonly shard?: Shard | undefined },
   io: Io, render = renderText,
@@ -98,17 +96,18 @@ const print = (
 
 const printMutants = (mutants: readonly MutantResult[], json: boolean, io: Io): number => {
   const paint = painter(io)
-  const caught = mutants.filter((each) => each.caught).length
+  const harmless = mutants.filter((each) => each.caught && each.harmless !== undefined).length
+  const caught = mutants.filter((each) => each.caught).length - harmless
   if (json) {
     printJson(io, {
       schema: 'iommu.mutants/1',
-      totals: { mutants: mutants.length, caught },
+      totals: { mutants: mutants.length, caught, harmless },
       mutants: mutants.map(({ breaks, caughtBy, ...each }) => ({
         ...each, breaks: breaks[0], mayFail: breaks, caughtBy: caughtBy.map(({ statement }) => statement), reasons: caughtBy,
       })),
     })
   } else io.stdout(renderMutants(mutants, (role, text) => paint(ROLES[role], text)))
-  return caught === mutants.length ? EXIT.fine : EXIT.no
+  return caught + harmless === mutants.length ? EXIT.fine : EXIT.no
 }
 
 /** A line that is rewritten in place on a terminal, and not there elsewhere. */
@@ -182,7 +181,9 @@ export const verb: Verb = {
     }
     if (machine === 'qemu') {
       if (kind === 'mutant') throw new UsageError('--mutants and --profile run on the model')
-      return print(await onQemu(positionals, values.qemu, only, io), { json, reporter }, io)
+      const report = await onQemu(positionals, values.qemu, only, io)
+      const code = print(report, { json, reporter }, io)
+      return report.results.every(({ status }) => status === 'unavailable') ? EXIT.environment : code
     }
     const drivers = positionals.length === 0 ? driverNames : positionals
     const tasks: Task[] = []

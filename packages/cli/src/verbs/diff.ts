@@ -31,9 +31,9 @@ const stepLines = (step: PlannedStep, io: Io): string[] => {
   const paint = painter(io)
   switch (step.do) {
     case 'store': {
-      const { index = 0, words = [], changed = [], live } = step
+      const { index = 0, words = [], changed = [], instead } = step
       const place = words.length > 1 ? `words ${index} and ${index + words.length - 1}` : `word ${index}`
-      return wrap(`  store  ${place} = ${words.join(' ')}: ${changed.join(', ') || 'nothing'}${live === true ? '' : paint('wrong', '  (answers no DMA)')}`, io.columns, 9)
+      return wrap(`  store  ${place} = ${words.join(' ')}: ${changed.join(', ') || 'nothing'}${instead === undefined ? '' : paint('wrong', `  (${instead})`)}`, io.columns, 9)
     }
     case 'invalidate':
       return (step.commands ?? []).flatMap(({ entry = 'unknown', text }) =>

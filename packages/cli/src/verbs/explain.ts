@@ -1,8 +1,9 @@
 // explain: fault lines, whole logs, fields and fault codes, in plain words.
-import { createReadStream, statSync } from 'node:fs'
-import { createLogExplainer, explain, explainedBlocks, explanationSummary } from '@iommu/inspect'
+import { createReadStream } from 'node:fs'
+import { createLogExplainer, explain, explainedBlocks, explanationSummary, InputError } from '@iommu/inspect'
 import type { Explanation } from '@iommu/inspect'
 import { readArguments } from '../arguments.js'
+import { statOf, whyUnreadable } from '../capture-folder.js'
 import { EXIT, printJson, printLines, UsageError } from '../io.js'
 import type { Io, Verb } from '../io.js'
 import { statementTopics } from '../statement-topics.js'
@@ -40,10 +41,25 @@ const report = (result: Explanation, io: Io): string[] => {
   ]
 }
 
+/** Nothing that is explained is written like this, but files are: "./boot.log", "/var/log/messages". */
+const PATH = /^[^\s:]*(?:\/[^\s:]*|\.(?:log|txt))$/
+
+const noLog = (file: string, found: string): InputError => new InputError({ file, place: 'the file', expected: 'a log, or - for standard input', found })
+
+/** Throws InputError for a folder, and for what can only be meant for a file. */
 const isFile = (text: string): boolean => {
-  if (text.includes('\n') || text.length >= 4096) return false
-  const found = statSync(text, { throwIfNoEntry: false })
+  const found = statOf(text)
+  if (found?.isDirectory() === true) throw noLog(text, 'a folder')
+  if (found === undefined && PATH.test(text)) throw noLog(text, 'no such file')
   return found !== undefined && (found.isFile() || found.isFIFO())
+}
+
+async function* piecesOf(file: string): AsyncGenerator<string> {
+  try {
+    yield* createReadStream(file, 'utf8')
+  } catch (error) {
+    throw noLog(file, whyUnreadable(error))
+  }
 }
 
 /** Before this many milliseconds nobody asks how far it is, and from then on so often it is told. */
@@ -97,13 +113,13 @@ export const verb: Verb = {
     const text = positionals.join(' ')
     if (text.trim() === '') throw new UsageError('expected something to explain, as in: dmesg | iommu explain -')
     const result = text === '-' ? await explainPieces(io.stdinPieces?.() ?? allAtOnce(io), io)
-      : isFile(text) ? await explainPieces(createReadStream(text, 'utf8'), io)
+      : isFile(text) ? await explainPieces(piecesOf(text), io)
         : await explain(text, [statementTopics])
     if (values.json === true) {
       printJson(io, result)
       return EXIT.fine
     }
-    if (result.items.length === 0) io.stderr('iommu explain: no fault in it\n')
+    if (result.items.length === 0) io.stderr('iommu explain: no fault was found in it\n')
     const lines = report(result, io)
     printLines(io, lines[lines.length - 1] === '' ? lines.slice(0, -1) : lines)
     return EXIT.fine

@@ -8,10 +8,10 @@ import type { Part } from './campaign.js'
 /** What may be found in a change; `everything`: any of them. */
 export type Fault = 'during' | 'after' | 'free' | 'disturbed'
 
-/** The changes of some parts; not declared where hardware has none of them. */
+/** The changes of some parts, one at least; not declared where hardware has none of them. */
 export const changesOf = (t: Case, parts: readonly Part[], ats = false): readonly Change[] => {
-  const accounts = parts.flatMap((part) => accountOf(t, part, ats) ?? [])
-  return accounts.length === 0 ? notDeclared(ats ? 'devices with a TLB of their own' : parts.join(', ')) : accounts.flatMap(({ changes }) => changes)
+  const changes = parts.flatMap((part) => accountOf(t, part, ats)?.changes ?? [])
+  return changes.length === 0 ? notDeclared(ats ? 'devices with a TLB of their own' : parts.join(', ')) : changes
 }
 
 /** Fails where changes have findings of these kinds, with the first one of each kind and how many there are. */

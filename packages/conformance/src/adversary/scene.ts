@@ -80,8 +80,8 @@ export const probesAt = ({ ats }: Scene, pasid: number | undefined, address: big
   ...(ats ? [request(pasid, address, { kind: 'translate' }), request(pasid, address, { kind: 'translated' })] : []),
 ]
 
-/** A write where nothing is mapped. */
-export const strayWrite = (pasid: number | undefined, address: bigint): DmaRequest => request(pasid, address, { access: 'write' })
+/** What a device writes at an address of a point. */
+export const writeAt = (pasid: number | undefined, address: bigint): DmaRequest => request(pasid, address, { access: 'write' })
 
 /** The other points of the device: they must not notice. */
 export const bystanders = (scene: Scene, address: bigint): DmaRequest[] =>

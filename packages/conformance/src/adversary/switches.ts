@@ -9,7 +9,7 @@ import type { Case } from '../statement.js'
 import { changeOf, createLedger } from './account.js'
 import type { Account } from './account.js'
 import { circuit } from './circuit.js'
-import { bystanders, createScene, OWN_PASID, probesAt, setOn, strayWrite } from './scene.js'
+import { bystanders, createScene, OWN_PASID, probesAt, setOn, writeAt } from './scene.js'
 import type { Scene } from './scene.js'
 
 /** A kind of state. Domains of their own are made anew for each visit, so that ids and pages are used again. */
@@ -67,7 +67,7 @@ export const walkSwitches = (t: Case, where: 'rid' | 'pasid', ats: boolean): Acc
   const { adversary, bench, device } = scene
   const { mapped: [address], unmapped } = addressesOf(t.backend)
   const pasid = where === 'pasid' ? OWN_PASID : undefined
-  const own = [...probesAt(scene, pasid, address), strayWrite(pasid, unmapped)]
+  const own = [...probesAt(scene, pasid, address), writeAt(pasid, address), writeAt(pasid, unmapped)]
   const ledger = createLedger()
 
   const kinds = kindsOf(scene, where)

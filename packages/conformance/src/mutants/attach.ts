@@ -114,7 +114,7 @@ export const attachMutants: readonly OpsMutant[] = [
       'C-ATTACH-08', 'C-ATTACH-09', 'C-ATTACH-10', 'C-ATTACH-11', 'C-ATTACH-12', 'C-ATTACH-15', 'C-BLOCK-09',
       'C-BLOCK-10', 'C-DETACH-01', 'C-DETACH-02', 'C-DETACH-03', 'C-OWN-03', 'C-GROUP-01', 'C-ROLL-01', 'C-ROLL-02',
       'C-ROLL-03', 'C-ROLL-05', 'C-REL-01', 'C-RESET-01', 'C-RESET-02', 'C-RESET-04', 'C-PASID-05', 'C-MAP-02',
-      'C-MAP-07', 'C-MAP-10', 'C-ATTACH-18',
+      'C-MAP-07', 'C-MAP-10', 'C-ATTACH-18', 'C-UNMAP-06',
     ],
     alter: (ops, setup) => {
       const on = new Map<Device, Domain>()
@@ -125,6 +125,22 @@ export const attachMutants: readonly OpsMutant[] = [
         on.set(device, domain)
       })(ops, setup)
     },
+  },
+  {
+    id: 'aliases-overlooked', title: 'the ids that a device sends under besides its own are not set', breaks: ['C-ATTACH-05', 'C-ATTACH-06'],
+    alter: (ops) => ({
+      ...ops,
+      probeDevice(device) {
+        // Drivers read them when they probe; who looks afterwards sees them again.
+        const { aliases } = device
+        Object.assign(device, { aliases: [] })
+        try {
+          ops.probeDevice(device)
+        } finally {
+          Object.assign(device, { aliases })
+        }
+      },
+    }),
   },
   {
     id: 'hitless-claimed', title: 'every switch is declared hitless, and passes through blocked', breaks: [

@@ -50,7 +50,7 @@ export const blockedMutants: readonly OpsMutant[] = [
       'C-ATTACH-10', 'C-BLOCK-01', 'C-BLOCK-02', 'C-BLOCK-03', 'C-BLOCK-05', 'C-BLOCK-11', 'C-ROLL-05',
       'C-PASID-13', 'C-PASID-18', 'C-TLB-02', 'C-FREE-01',
       'C-PASID-17', 'C-SVA-05',
-      'C-ATTACH-18',
+      'C-ATTACH-18', 'C-ATTACH-17',
     ],
     alter: (ops, setup) => {
       const known = new Set<Device>()
@@ -59,6 +59,19 @@ export const blockedMutants: readonly OpsMutant[] = [
         else if (!known.has(device)) throw new IommuError('EINVAL', 'the device has no domain')
       })(ops, setup)
     },
+  },
+  {
+    id: 'blocked-pasids-of-one-device', title: 'blocked is set on PASIDs of the first device only', breaks: ['C-BLOCK-03'],
+    where: ({ blocked }) => blocked.pasid,
+    alter: alterBlocked((blocked) => {
+      let first: Device | undefined
+      return {
+        setDevPasid(device, pasid, old) {
+          first ??= device
+          if (device === first) blocked.setDevPasid?.(device, pasid, old)
+        },
+      }
+    }),
   },
   {
     id: 'blocked-kills-pasids', title: 'blocking the requester id blocks its PASIDs', breaks: ['C-BLOCK-05'],
@@ -86,7 +99,7 @@ export const blockedMutants: readonly OpsMutant[] = [
     id: 'empty-passes', title: 'a paging domain in which nothing is mapped passes everything through', breaks: [
       'C-BLOCK-10', 'C-ATTACH-07', 'C-ATTACH-10', 'C-BLOCK-09', 'C-OWN-01', 'C-DEFER-01', 'C-MAP-02', 'C-MAP-03',
       'C-MAP-04', 'C-MAP-05', 'C-MAP-06', 'C-MAP-07', 'C-MAP-09', 'C-MAP-10', 'C-UNMAP-01', 'C-UNMAP-02',
-      'C-UNMAP-03', 'C-UNMAP-04', 'C-UNMAP-05',
+      'C-UNMAP-03', 'C-UNMAP-04', 'C-UNMAP-05', 'C-UNMAP-06',
     ],
     alter: alterPaging((domain, ops) => {
       let empty = true

@@ -29,7 +29,7 @@ export const lifeMutants: readonly OpsMutant[] = [
     })),
   },
   {
-    id: 'release-forgets', title: 'releasing a device leaves its entries in the tables', breaks: ['C-REL-04', 'C-PASID-15', 'C-ROLL-05'],
+    id: 'release-forgets', title: 'releasing a device leaves its entries in the tables', breaks: ['C-REL-04', 'C-PASID-15', 'C-ROLL-05', 'C-ATTACH-02'],
     alter: (ops) => ({ ...ops, releaseDevice: () => undefined }),
   },
   {
@@ -67,7 +67,7 @@ export const lifeMutants: readonly OpsMutant[] = [
       'C-DRV-01', 'C-BLOCK-05', 'C-IDENT-06', 'C-OWN-03', 'C-RESET-01', 'C-RESET-02', 'C-PASID-02', 'C-PASID-03',
       'C-PASID-04', 'C-PASID-05', 'C-PASID-06', 'C-PASID-07', 'C-PASID-08', 'C-PASID-09', 'C-PASID-10',
       'C-PASID-11', 'C-PASID-12', 'C-PASID-13', 'C-PASID-14', 'C-SVA-02', 'C-PASID-17', 'C-UNMAP-08', 'C-UNMAP-09', 'C-TLB-02',
-      'C-FREE-01',
+      'C-FREE-01', 'C-DRV-05',
     ],
     where: ({ maxPasids }) => maxPasids > 0,
     alter: alterPaging(() => ({ setDevPasid: undefined } as object)),

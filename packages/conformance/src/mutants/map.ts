@@ -1,5 +1,5 @@
 // Mutants of mapping, unmapping and flushing.
-import { createGather, gatherAdd, gatherReset } from '@iommu/core'
+import { createGather, errorCode, gatherAdd, gatherReset } from '@iommu/core'
 import type { Device, IommuOps, PagingDomain } from '@iommu/core'
 import { frameOf } from '@iommu/hardware'
 import { changed } from '../changed.js'
@@ -71,6 +71,32 @@ export const mapMutants: readonly OpsMutant[] = [
     })),
   },
   {
+    id: 'large-map-overwrites', title: 'a large page takes the place of small ones unless one begins where it does', breaks: ['C-MAP-03'],
+    anywhere: true,
+    alter: alterPaging((domain) => ({
+      mapPages(iova, physical, size, count, access) {
+        const small = smallest(domain)
+        const result = domain.mapPages(iova, physical, size, count, access)
+        if (result.error === undefined || result.mapped > 0n || size === small || domain.iovaToPhys(iova) !== undefined) return result
+        const gather = createGather()
+        for (let at = iova; at < iova + size; at += small) domain.unmapPages(at, small, 1, gather)
+        domain.iotlbSync?.(gather)
+        return domain.mapPages(iova, physical, size, count, access)
+      },
+    })),
+  },
+  {
+    id: 'map-end-unchecked', title: 'of a physical range only the beginning is compared with what there is', breaks: ['C-MAP-06'],
+    alter: alterPaging((domain) => ({
+      mapPages(iova, physical, size, count, access) {
+        const result = domain.mapPages(iova, physical, size, count, access)
+        if (errorCode(result.error) !== 'ERANGE' || iova + size * BigInt(count) - 1n > domain.aperture.end) return result
+        const first = domain.mapPages(iova, physical, size, 1, access)
+        return first.error === undefined ? { mapped: size * BigInt(count) } : first
+      },
+    })),
+  },
+  {
     id: 'map-without-permission', title: 'a mapping with neither read nor write can be read', breaks: ['C-MAP-04'],
     alter: alterPaging((domain) => ({
       mapPages: (iova, physical, size, count, access) =>
@@ -92,7 +118,7 @@ export const mapMutants: readonly OpsMutant[] = [
     })),
   },
   {
-    id: 'map-small-pages', title: 'large pages are mapped as many small ones', breaks: ['C-MAP-07', 'C-UNMAP-02'],
+    id: 'map-small-pages', title: 'large pages are mapped as many small ones', breaks: ['C-MAP-07', 'C-UNMAP-02', 'C-MAP-03'],
     alter: alterPaging((domain) => ({
       mapPages(iova, physical, size, count, access) {
         const small = smallest(domain)
@@ -107,7 +133,7 @@ export const mapMutants: readonly OpsMutant[] = [
       'C-MAP-08', 'C-ATTACH-04', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-10', 'C-ATTACH-11', 'C-ATTACH-12',
       'C-ATTACH-17', 'C-BLOCK-05', 'C-BLOCK-06', 'C-IDENT-05', 'C-ROLL-03', 'C-REL-05', 'C-RESV-01', 'C-RESV-02',
       'C-RESV-03', 'C-RESET-01', 'C-RESET-04', 'C-PASID-03', 'C-PASID-04', 'C-PASID-05', 'C-PASID-06',
-      'C-PASID-09', 'C-PASID-12', 'C-PASID-13', 'C-UNMAP-06', 'C-TLB-01', 'C-PASID-17', 'C-TLB-02',
+      'C-PASID-09', 'C-PASID-12', 'C-PASID-13', 'C-UNMAP-06', 'C-TLB-01', 'C-PASID-17', 'C-TLB-02', 'C-PASID-08',
     ],
     alter: alterPaging((domain) => {
       let attached = false
@@ -149,6 +175,7 @@ export const mapMutants: readonly OpsMutant[] = [
   {
     id: 'unmap-not-flushed', title: 'the sync after an unmap flushes nothing', breaks: [
       'C-UNMAP-03', 'C-PASID-11', 'C-UNMAP-02', 'C-UNMAP-04', 'C-TLB-01', 'C-UNMAP-07', 'C-UNMAP-08', 'C-UNMAP-09', 'C-TLB-02',
+      'C-MAP-10', 'C-UNMAP-06',
     ],
     alter: alterPaging(() => ({ iotlbSync: gatherReset })),
   },

@@ -34,9 +34,43 @@ export const pasidMutants: readonly OpsMutant[] = [
     }),
   },
   {
+    id: 'pasid-error-blocks-rid', title: 'a PASID whose change fails takes the requester id with it', breaks: ['C-PASID-04', 'C-ROLL-05'],
+    where: withPasids,
+    alter: alterSetter((domain, ops) => (device, pasid, old) => {
+      try {
+        domain.setDevPasid?.(device, pasid, old)
+      } catch (error) {
+        ops.blockedDomain?.attachDev(device, undefined)
+        throw error
+      }
+    }),
+  },
+  {
+    id: 'pasid-replace-refused', title: 'a PASID that has a domain must be blocked before it is given another one',
+    breaks: ['C-PASID-03', 'C-PASID-08', 'C-PASID-09', 'C-PASID-10'], where: withPasids,
+    alter: alterSetter((domain) => (device, pasid, old) => {
+      if (old !== undefined && old.kind !== 'blocked') throw new IommuError('EOPNOTSUPP', 'remove the PASID first')
+      domain.setDevPasid?.(device, pasid, old)
+    }),
+  },
+  {
+    id: 'pasid-tires', title: 'the fifth domain that is set on a PASID and all later ones are blocks',
+    breaks: ['C-DRV-05', 'C-BLOCK-05', 'C-PASID-03', 'C-PASID-04', 'C-PASID-17', 'C-TLB-02'], where: withPasids,
+    alter: (ops, setup) => {
+      const sets = new Map<string, number>()
+      return alterSetter((domain) => (device, pasid, old) => {
+        const key = `${device.name}/${pasid}`
+        const count = (sets.get(key) ?? 0) + 1
+        sets.set(key, count)
+        if (count > 4) ops.blockedDomain?.setDevPasid?.(device, pasid, old)
+        else domain.setDevPasid?.(device, pasid, old)
+      })(ops, setup)
+    },
+  },
+  {
     id: 'pasid-absent-refused', title: 'blocking a PASID on which nothing is set is refused', breaks: [
       'C-PASID-06', 'C-PASID-03', 'C-PASID-04', 'C-SVA-04', 'C-ROLL-05', 'C-PASID-17', 'C-PASID-18', 'C-SVA-05',
-      'C-SVA-06', 'C-TLB-02', 'C-FREE-01',
+      'C-SVA-06', 'C-TLB-02', 'C-FREE-01', 'C-DRV-05',
     ], where: withPasids,
     alter: (ops, setup) => {
       const live = new Set<string>()
@@ -54,7 +88,7 @@ export const pasidMutants: readonly OpsMutant[] = [
     },
   },
   {
-    id: 'pasid-one-device', title: 'a domain is set on PASIDs of its first device only', breaks: ['C-PASID-11'], where: withPasids,
+    id: 'pasid-one-device', title: 'a domain is set on PASIDs of its first device only', breaks: ['C-PASID-11', 'C-PASID-08'], where: withPasids,
     alter: alterPaging((domain) => {
       let first: Device | undefined
       const { setDevPasid } = domain
@@ -107,7 +141,7 @@ export const pasidMutants: readonly OpsMutant[] = [
     }),
   },
   {
-    id: 'last-pasid-blocks-rid', title: 'removing a PASID blocks the requester id', breaks: ['C-PASID-13', 'C-PASID-05', 'C-PASID-06'], where: withPasids,
+    id: 'last-pasid-blocks-rid', title: 'removing a PASID blocks the requester id', breaks: ['C-PASID-13', 'C-PASID-05', 'C-PASID-06', 'C-PASID-04'], where: withPasids,
     alter: alterBlocked((blocked) => ({
       setDevPasid(device, pasid, old) {
         blocked.setDevPasid?.(device, pasid, old)

@@ -83,10 +83,10 @@ const driverPart = (driver: string, report: Report, paint: Paint): string[] => {
     `${paint('title', driver)} · ${first?.profile ?? ''} · on ${first?.machine === 'model' ? 'the model' : first?.machine ?? ''}, as ${kinds.length} ${kinds.length === 1 ? 'kind' : 'kinds'} of hardware:`,
     ...kinds.map((kind) => {
       const here = results.filter(({ backend }) => backend === kind)
-      const failed = of(here, 'failed').length
+      const mark = of(here, 'failed').length > 0 ? paint('failed', '✗') : of(here, 'passed').length > 0 ? paint('passed', '✓') : paint('skipped', '–')
       const count = counts.find(({ backend }) => backend === kind)
       const said = count === undefined ? '' : paint('note', `  ${number(count.transitions)} transitions, ${number(count.stores)} stores`)
-      return `  ${failed > 0 ? paint('failed', '✗') : paint('passed', '✓')} ${kind.padEnd(width)}${said}`.trimEnd()
+      return `  ${mark} ${kind.padEnd(width)}${said}`.trimEnd()
     }),
     '',
     ...groups.map((group) => groupLine(group, results.filter(({ statement }) => groupOf(statement) === group), paint)),
@@ -104,8 +104,9 @@ export const closingLine = ({ passed, failed, skipped }: { readonly passed: numb
 /** What was looked at, and by what means: counted, never estimated. */
 const countLines = ({ totals: { stores, transitions, failuresInjected, adversary, walks }, results, quick }: Report): string[] => {
   const { changes, copies, looks, invalidations: { needed, tooWide, needless, mandated } } = adversary
+  const statements = new Set(results.map(({ statement }) => statement)).size
   return [
-    `${number(new Set(results.map(({ statement }) => statement)).size)} statements, ${number(transitions)} transitions, ${number(stores)} stores watched, ${number(failuresInjected)} failures injected`,
+    `${number(statements)} ${statements === 1 ? 'statement' : 'statements'}, ${number(transitions)} transitions, ${number(stores)} stores watched, ${number(failuresInjected)} failures injected`,
     ...(walks.walks === 0 ? [] : [
       `${number(walks.walks)} random walks of ${number(walks.commands)} calls, seed ${walks.seeds.join(', ')}`,
     ]),
@@ -113,6 +114,7 @@ const countLines = ({ totals: { stores, transitions, failuresInjected, adversary
       `against hardware that may look after every step: ${number(changes)} changes, ${number(looks)} looks, ${number(copies)} copies explored`,
       `invalidations: ${number(needed)} needed (${number(tooWide)} of them wider than needed), ${number(needless)} needless, ${number(mandated)} mandated`,
     ]),
+    ...of(results, 'failed').slice(0, 1).map(({ statement }) => `the first failure alone: the same command with --only ${statement}`),
     ...(quick === undefined ? [] : [`quick: on ${quick.kinds} of ${quick.of} kinds of hardware, the plainest of each driver; all of them: iommu conform`]),
   ]
 }
@@ -155,13 +157,14 @@ export const renderMutants = (results: readonly MutantResult[], paint: Paint = p
       why === undefined ? `    ${first} holds, and must not` : `    not expected to fail: ${strangers.join(', ')}`]
   }
   const parts = [['driver', 'Drivers, broken from outside'], ['variant', 'This driver, broken inside'], ['core', 'The core layer, broken']] as const
-  const caught = results.filter((each) => each.caught).length
+  const harmless = results.filter((each) => each.caught && each.harmless !== undefined).length
+  const caught = results.filter((each) => each.caught).length - harmless
   return [
     ...parts.flatMap(([part, title]) => {
       const here = results.filter((each) => each.part === part)
       return here.length === 0 ? [] : [paint('title', title), ...here.flatMap(line), '']
     }),
-    `${caught} caught, ${results.length - caught} not caught`,
+    `${caught} caught, ${results.length - caught - harmless} not caught${harmless > 0 ? `, ${harmless} no mistake on that hardware` : ''}`,
     '',
   ].join('\n')
 }

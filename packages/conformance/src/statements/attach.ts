@@ -1,6 +1,7 @@
 // ATTACH: what setting a domain on a requester id means.
 // Long: the statements of one subject stand together in the order of their ids, and share the helpers above them.
 import type { Domain, IommuErrorCode } from '@iommu/core'
+import { circuit } from '../adversary/circuit.js'
 import { changesOf, hasAdversary, none } from '../adversary/judge.js'
 import { notDeclared, outcomeOf, refuses, same, check, succeeds, fail } from '../check.js'
 import { declaredFormats } from '../formats.js'
@@ -22,11 +23,11 @@ const put = (bench: Bench, state: State, old: Domain | undefined): void => {
   for (const address of bench.addresses.probed) bench.expect(`on ${state.name}`, { device: bench.device }, address, state.expected(address))
 }
 
-/** Every ordered pair of different states, each on a fresh attach of the first. */
+/** Every ordered pair of different states, each on a fresh attach of the first, of a device that sends under two ids. */
 const eachPair = (
   t: Case, chosen: typeof allStates, look: (bench: Bench, from: State, to: State) => void,
 ): void => {
-  const bench = t.bench()
+  const bench = t.bench({ devices: [{ requesterId: 0x20, aliases: [0x21], endpoint: { pasidWidth: 20 } }] })
   bench.probe(bench.device)
   const states = chosen(bench, bench.device)
   let old: Domain | undefined
@@ -41,16 +42,21 @@ const eachPair = (
   }
 }
 
+/** A device that has a TLB of its own, which can fail to answer too. */
+const WITH_TLB = { devices: [{ requesterId: 0x20, ats: true, endpoint: { pasidWidth: 20, atsQueueDepth: 0 } }] } as const
+
 /** Ways in which a machine can fail during one call, one at a time. */
-const failures = (bench: Bench): (() => void)[] => [
-  ...[1, 2, 3, 4].map((n) => () => bench.machine.fail.allocation(n)),
-  ...[1, 2, 3, 4, 5, 6].map((n) => () => bench.machine.fail.queueError(n)),
-  () => bench.machine.fail.completions('never'),
+const failures = ({ device, machine: { fail: broken } }: Bench): (() => void)[] => [
+  ...[1, 2, 3, 4].map((n) => () => broken.allocation(n)),
+  ...[1, 2, 3, 4, 5, 6].map((n) => () => broken.queueError(n)),
+  () => broken.deviceTlb(device.requesterId, 'times out'),
+  () => broken.completions('never'),
 ]
-const heal = (bench: Bench): void => {
-  bench.machine.fail.allocation(undefined)
-  bench.machine.fail.queueError(undefined)
-  bench.machine.fail.completions('prompt')
+const heal = ({ device, machine: { fail: broken } }: Bench): void => {
+  broken.allocation(undefined)
+  broken.queueError(undefined)
+  broken.deviceTlb(device.requesterId, 'answers')
+  broken.completions('prompt')
 }
 
 /** Blocked alone cannot fail. */
@@ -101,10 +107,15 @@ export const attachStatements: readonly Statement[] = [
     says: 'the first attach at probe has no `old`',
     run(t) {
       const bench = t.bench()
-      bench.core.probeDevice(bench.device)
-      const [first] = attachCalls(bench)
-      check(first !== undefined, 'probe attached nothing')
-      same('old of the first attach', first?.old, undefined)
+      const { core, device } = bench
+      for (const when of ['at the first probe', 'when the device has come back']) {
+        bench.trace.clear()
+        core.probeDevice(device)
+        const [first] = attachCalls(bench)
+        check(first !== undefined, `probe attached nothing ${when}`)
+        same(`old of the first attach ${when}`, first?.old, undefined)
+        core.releaseDevice(device)
+      }
     },
   },
   {
@@ -175,7 +186,7 @@ export const attachStatements: readonly Statement[] = [
     says: 'attach refuses with EINVAL, ENOMEM, ENOSPC, EBUSY or ENODEV only',
     unless: (_manifest, { attachCannotFail }) => (attachCannotFail === undefined ? undefined : `not declared: an attach that can fail: ${attachCannotFail}`),
     run(t) {
-      const bench = t.bench()
+      const bench = t.bench(WITH_TLB)
       bench.probe(bench.device)
       const states = allStates(bench, bench.device)
       const refused = new Set<string>()
@@ -199,7 +210,7 @@ export const attachStatements: readonly Statement[] = [
     says: 'after a failed attach the hardware is on the old domain or blocked, never on the new one or on identity',
     unless: (_manifest, { attachCannotFail }) => (attachCannotFail === undefined ? undefined : `not declared: an attach that can fail: ${attachCannotFail}`),
     run(t) {
-      const bench = t.bench()
+      const bench = t.bench(WITH_TLB)
       bench.probe(bench.device)
       const states = someStates(bench, bench.device)
       let failed = 0
@@ -234,16 +245,20 @@ export const attachStatements: readonly Statement[] = [
       for (const { bench, domain, why } of incompatible(t)) {
         for (const old of [...staticStates(bench, 'rid'), pagingState(bench, bench.device, 0)]) {
           old.domain.attachDev?.(bench.device, undefined)
-          const stored = new Map<bigint, bigint>()
+          const stored = new Map<bigint, { readonly word: bigint; readonly bytes: bigint }>()
           const stop = bench.machine.observe((event) => {
             if (event.kind !== 'store') return
-            const at = event.address & ~7n
-            if (!stored.has(at) && event.bytes >= 8) event.before.forEach((word, index) => stored.set(at + BigInt(index * 8), word))
+            const bytes = BigInt(Math.min(event.bytes, 8))
+            event.before.forEach((word, index) => {
+              const at = event.address + BigInt(index) * bytes
+              if (!stored.has(at)) stored.set(at, { word, bytes })
+            })
           })
           refuses(why, 'EINVAL', () => domain.attachDev?.(bench.device, old.domain))
           stop()
-          for (const [at, before] of stored) {
-            check(bench.machine.memory.load64(at) === before, `${why}: the word at 0x${at.toString(16)} changed`)
+          for (const [at, { word, bytes }] of stored) {
+            const now = bench.machine.memory.load64(at & ~7n) >> (8n * (at & 7n)) & ((1n << (8n * bytes)) - 1n)
+            check(now === word, `${why}: the word at 0x${at.toString(16)} was 0x${word.toString(16)}, and is 0x${now.toString(16)}`)
           }
           for (const address of bench.addresses.probed) bench.expect(`${why} refused on ${old.name}`, { device: bench.device }, address, old.expected(address))
         }
@@ -314,9 +329,14 @@ export const attachStatements: readonly Statement[] = [
     says: 'a domain that cannot be attached to requester ids is refused with ENODEV',
     run(t) {
       const bench = t.bench()
-      bench.core.probeDevice(bench.device)
+      const { core, device } = bench
+      core.probeDevice(device)
+      const group = core.group(device)
       const domain: Domain = { kind: 'sva', owner: bench.ops.owner }
-      refuses('attachDevice', 'ENODEV', () => bench.core.attachDevice(domain, bench.device))
+      refuses('attachDevice', 'ENODEV', () => core.attachDevice(domain, device))
+      refuses('attachGroup', 'ENODEV', () => core.attachGroup(domain, group))
+      refuses('replaceGroup', 'ENODEV', () => core.replaceGroup(domain, group))
+      check(group.domain === group.defaultDomain, 'the group is not on its default domain any more')
     },
   },
   {
@@ -353,14 +373,19 @@ export const attachStatements: readonly Statement[] = [
     run(t) {
       const bench = t.bench()
       bench.probe(bench.device)
-      const states = allStates(bench, bench.device)
-      let old: Domain | undefined
+      // Blocked comes last: what it is as the first domain is another statement's.
+      const states = allStates(bench, bench.device).reverse()
+      // Every ordered pair once, and then what comes: a fixed congruential sequence, the same walk every time.
+      const pairs = circuit(states.length, new Set(states.keys()))
       let seed = 1
-      for (let step = 0; step < 60; step++) {
-        // A fixed congruential sequence: the same walk every time.
-        seed = (seed * 1103515245 + 12345) % 0x8000_0000
-        const state = states[(seed >> 8) % states.length] ?? fail('no states')
-        succeeds(`step ${step}: ${state.name}`, () => put(bench, state, old))
+      const more = Array.from({ length: 60 }, () => {
+        seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fff_ffff
+        return (seed >> 8) % states.length
+      })
+      let old: Domain | undefined
+      for (const [step, index] of [...pairs, ...more].entries()) {
+        const state = states[index] ?? fail('no states')
+        succeeds(`step ${step}, ${state.name} after ${old?.kind ?? 'nothing'}`, () => put(bench, state, old))
         for (const address of bench.addresses.probed) bench.dma({ device: bench.device }, address)
         old = state.domain
       }

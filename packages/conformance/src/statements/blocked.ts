@@ -49,14 +49,13 @@ export const blockedStatements: readonly Statement[] = [
     says: 'on blocked every read and write faults, wherever it goes and whatever was mapped before',
     unless: withoutBlockedDomain,
     run(t) {
-      const bench = t.bench()
+      const bench = t.bench({ devices: [{ requesterId: 0x20, aliases: [0x21], endpoint: { pasidWidth: 20 } }] })
       bench.probe(bench.device)
       for (const state of allStates(bench, bench.device)) {
         state.domain.attachDev?.(bench.device, undefined)
         for (const address of [...bench.addresses.probed, ...probeAddresses(t.backend)]) bench.dma({ device: bench.device }, address)
         bench.blocked.attachDev?.(bench.device, state.domain)
         bench.expectBlocked(`blocked after ${state.name}`, { device: bench.device })
-        for (const address of bench.addresses.probed) bench.expect(`blocked after ${state.name}`, { device: bench.device }, address, 'blocked', 'write')
       }
     },
   },
@@ -73,6 +72,15 @@ export const blockedStatements: readonly Statement[] = [
       same('free', blocked.free, undefined)
       for (const device of bench.devices) succeeds(`blocked on ${device.name}`, () => blocked.attachDev?.(device, undefined))
       for (const device of bench.devices) bench.expectBlocked('shared', { device })
+      if (!t.manifest.blocked.pasid) return
+      const points = bench.devices.map((device, index) => ({ device, pasid: 5 + index }))
+      for (const { device, pasid } of points) {
+        ridOverPasids(bench, device, 0).domain.attachDev?.(device, undefined)
+        const { domain } = pagingState(bench, device, 1, undefined, true)
+        domain.setDevPasid?.(device, pasid, undefined)
+        succeeds(`blocked on PASID ${pasid} of ${device.name}`, () => blocked.setDevPasid?.(device, pasid, domain))
+      }
+      for (const point of points) bench.expectBlocked('shared by PASIDs', point)
     },
   },
   {
@@ -116,10 +124,11 @@ export const blockedStatements: readonly Statement[] = [
         const bench = t.bench()
         bench.probe(bench.device)
         const freed = new Set<number>()
+        let strayed: bigint | undefined
         bench.machine.observe((event) => {
           if (event.kind === 'free') for (let frame = event.frame; frame < event.frame + event.count; frame++) freed.add(frame)
           if (event.kind === 'allocate') for (let frame = event.frame; frame < event.frame + event.count; frame++) freed.delete(frame)
-          if (event.kind === 'store') check(!freed.has(Number(event.address >> 12n)), `a store to 0x${event.address.toString(16)}, which was freed`)
+          if (event.kind === 'store' && freed.has(Number(event.address >> 12n))) strayed ??= event.address
         })
         const state = pagingState(bench, bench.device, 0, format)
         state.domain.attachDev(bench.device, undefined)
@@ -132,6 +141,7 @@ export const blockedStatements: readonly Statement[] = [
         const next = pagingState(bench, bench.device, 1, format)
         next.domain.attachDev(bench.device, bench.blocked)
         for (const address of bench.addresses.probed) bench.expect(`${format} in reused pages`, { device: bench.device }, address, next.expected(address))
+        same(`${format}: stores to what was freed`, strayed, undefined)
       }
     },
   },
@@ -174,6 +184,13 @@ export const blockedStatements: readonly Statement[] = [
       core.releaseGroup(group)
       core.claimGroup(group, {})
       same('allocations of two claims', allocations(), 1)
+      const [, other] = bench.devices as [typeof device, typeof device]
+      if (t.backend.oneTranslation === true) return
+      core.probeDevice(other)
+      bench.trace.clear()
+      core.claimGroup(core.group(other), {})
+      same('allocations of the claim of another group', allocations(), 1)
+      check(core.group(other).blockingDomain !== group.blockingDomain, 'two groups share a stand-in')
     },
   },
   {

@@ -2,8 +2,9 @@
 import { CONTRACT } from '@iommu/core'
 import type { Domain } from '@iommu/core'
 import { check, refuses, same } from '../check.js'
+import { setOn } from '../adversary/scene.js'
 import type { Bench } from '../bench.js'
-import { allStates, formatsFor, someStates } from '../states.js'
+import { allStates, formatsFor, ridOverPasids, someStates } from '../states.js'
 import type { State } from '../states.js'
 import { withoutBlock, withoutPasids } from '../statement.js'
 import type { Statement } from '../statement.js'
@@ -83,23 +84,27 @@ export const driverStatements: readonly Statement[] = [
       const histories: ((states: readonly { domain: Domain }[]) => readonly { domain: Domain }[])[] = [
         () => [], (states) => states, (states) => [...states].reverse(), (states) => [...states, ...states],
       ]
-      const prepared = (): { bench: Bench; states: readonly State[] } => {
+      const prepared = (pasid: number | undefined): { bench: Bench; states: readonly State[] } => {
         const bench = t.bench()
         bench.probe(bench.device)
-        return { bench, states: someStates(bench, bench.device) }
+        if (pasid !== undefined) ridOverPasids(bench, bench.device, 30).domain.attachDev?.(bench.device, undefined)
+        return { bench, states: someStates(bench, bench.device, pasid === undefined ? 'rid' : 'pasid') }
       }
-      for (let last = 0; last < prepared().states.length; last++) {
-        const seen = histories.map((history) => {
-          const { bench, states } = prepared()
-          for (const { domain } of history(states)) domain.attachDev?.(bench.device, undefined)
-          const final = states[last]
-          final?.domain.attachDev?.(bench.device, undefined)
-          return bench.addresses.probed.map((address) => {
-            const { steps } = bench.machine.walk({ source: bench.device.requesterId, kind: 'untranslated', address, access: 'read' })
-            return `${String(bench.answer({ device: bench.device }, address))} by ${steps.map(({ entry }) => entry).join(' ')}`
-          }).join('; ')
-        })
-        for (const each of seen) same('after another history', each, seen[0])
+      for (const pasid of t.manifest.maxPasids > 0 ? [undefined, 5] : [undefined]) {
+        for (let last = 0; last < prepared(pasid).states.length; last++) {
+          const seen = histories.map((history) => {
+            const { bench, states } = prepared(pasid)
+            const { device } = bench
+            const final = states[last]
+            for (const { domain } of [...history(states), ...(final === undefined ? [] : [final])]) setOn(device, pasid, domain, undefined)
+            const point = { device, ...(pasid === undefined ? {} : { pasid }) }
+            return bench.addresses.probed.flatMap((address) => (['read', 'write'] as const).map((access) => {
+              const { steps } = bench.machine.walk({ source: device.requesterId, kind: 'untranslated', address, access, ...(pasid === undefined ? {} : { pasid }) })
+              return `${access} ${String(bench.answer(point, address, access))} by ${steps.map(({ entry }) => entry).join(' ')}`
+            })).join('; ')
+          })
+          for (const each of seen) same(`after another history${pasid === undefined ? '' : ` of PASID ${pasid}`}`, each, seen[0])
+        }
       }
     },
   },

@@ -63,6 +63,11 @@ export const groupStatements: readonly Statement[] = [
       torn.core.setDefaultType(tornGroup, 'identity')
       same('a conflict inside a group', tornGroup.defaultDomain?.kind, 'identity')
       check(torn.warnings.length > 0, 'a conflict inside a group was settled silently')
+      const insisting = t.bench({ alter: opinion(() => 'dma') })
+      insisting.core.probeDevice(insisting.device)
+      const insistent = insisting.core.group(insisting.device)
+      refuses('identity by request, where the driver wants dma', 'EINVAL', () => insisting.core.setDefaultType(insistent, 'identity'))
+      same('the type after that', insistent.defaultDomain?.kind, 'paging')
       same('an untrusted device', chosen(t, { defaultType: 'identity' }, undefined, [{ requesterId: 0x20, untrusted: true }]).type, 'dma')
       const bench = t.bench({ devices: [{ requesterId: 0x20, untrusted: true }], alter: opinion(() => 'identity') })
       check(bench.core.groups.length === 0, 'there are groups before the first probe')
@@ -111,11 +116,12 @@ export const groupStatements: readonly Statement[] = [
       const attached: string[] = []
       const platform: Domain = { kind: 'platform', attachDev: ({ name }) => void attached.push(name) }
       const bench = t.bench({ alter: (ops) => ({ ...ops, defaultDomain: platform }), core: { defaultType: 'dma' } })
-      bench.core.probeDevice(bench.device)
-      const group = bench.core.group(bench.device)
-      same('kind of the default domain', group.defaultDomain?.kind, 'platform')
-      same('devices attached to it', attached, [bench.device.name])
-      refuses('another type', 'EINVAL', () => bench.core.setDefaultType(group, 'identity'))
+      for (const device of bench.devices) bench.core.probeDevice(device)
+      same('devices attached to it', attached, bench.devices.map(({ name }) => name))
+      for (const group of bench.core.groups) {
+        for (const type of ['identity', 'dma', 'dma-fq'] as const) refuses(type, 'EINVAL', () => bench.core.setDefaultType(group, type))
+        same('kind of the default domain', group.defaultDomain?.kind, 'platform')
+      }
     },
   },
 ]

@@ -1,12 +1,25 @@
 // MAP: what a mapping is, and what is left of one that failed.
+import type { IommuOps, PagingDomain } from '@iommu/core'
+import { changed } from '../changed.js'
 import { check, outcomeOf, refuses, same, succeeds } from '../check.js'
-import type { PagingDomain } from '@iommu/core'
 import { READ_WRITE } from '../bench.js'
-import { declaredFormats, eachFormat, pageOf, sizesOf } from '../formats.js'
+import { declaredFormats, eachFormat, pageOf, sizesAt, sizesOf } from '../formats.js'
 import type { Statement } from '../statement.js'
 
 const READ = { read: true, write: false }
 const WRITE = { read: false, write: true }
+
+/** A driver whose maps want a sync, whether or not its hardware does. */
+const syncing = (ops: IommuOps): IommuOps => {
+  const allocate = ops.domainAllocPaging
+  return allocate === undefined ? ops : {
+    ...ops,
+    domainAllocPaging(device, request) {
+      const domain = allocate(device, request)
+      return changed(domain, { iotlbSyncMap: (iova, size) => domain.iotlbSyncMap?.(iova, size) })
+    },
+  }
+}
 
 const mapCode = (domain: PagingDomain, iova: bigint, physical: bigint, size: bigint, count: number, access = READ_WRITE): string =>
   outcomeOf(() => {
@@ -60,9 +73,9 @@ export const mapStatements: readonly Statement[] = [
           for (let index = 0n; index < 16n; index++) bench.expect('after a failed map', { device }, start + index * page, 'blocked')
           for (let index = 0n; index < 16n; index++) same('iovaToPhys after a failed map', domain.iovaToPhys(start + index * page), undefined)
           const calls = bench.trace.calls.slice(before)
-          const unmapped = calls.filter(({ op }) => op === 'unmapPages')
-          const pages = unmapped.reduce((sum, { args }) => sum + Number(args[1]) * Number(args[2]), 0)
-          check(pages <= 16 * Number(page), 'more was unmapped than had been mapped')
+          const mapped = calls.filter(({ op }) => op === 'mapPages').reduce((sum, { result }) => sum + (result as { readonly mapped: bigint }).mapped, 0n)
+          const asked = calls.filter(({ op }) => op === 'unmapPages').reduce((sum, { args }) => sum + (args[1] as bigint) * BigInt(args[2] as number), 0n)
+          same('bytes that the core takes back', asked, mapped)
         }
       }
       check(failed > 0, 'nothing failed: the failures did not reach the driver')
@@ -82,6 +95,13 @@ export const mapStatements: readonly Statement[] = [
             bench.expect('what was live', { device: bench.device }, base + 0x123n, target + 0x123n)
             bench.unmap(domain, base, Number(live / pageOf(domain)))
             bench.expect('unmapped again', { device: bench.device }, base, 'blocked')
+            if (live >= over) continue
+            // Where the larger page begins nothing is live, and where it ends something is.
+            const last = base + over - live
+            check(mapCode(domain, last, target, live, 1) === 'ok', `${format}: a page of 0x${live.toString(16)} cannot be mapped`)
+            same(`${format}: a page of 0x${over.toString(16)} that ends in one of 0x${live.toString(16)}`, mapCode(domain, base, 0n, over, 1), 'EADDRINUSE')
+            bench.expect('what was live', { device: bench.device }, last + 0x123n, target + 0x123n)
+            bench.unmap(domain, last, Number(live / pageOf(domain)))
           }
         }
       })
@@ -136,7 +156,9 @@ export const mapStatements: readonly Statement[] = [
         const wide = beyond >> 64n === 0n ? ['ERANGE'] : ['ERANGE', 'EOVERFLOW']
         check(wide.includes(mapCode(domain, beyond, 0n, page, 1)), `${format}: a device address beyond the aperture is not refused with ${wide.join(' or ')}`)
         check(wide.includes(mapCode(domain, beyond - page, 0n, page, 2)), `${format}: a range that ends beyond it is not refused with ${wide.join(' or ')}`)
-        same(`${format}: physical address`, mapCode(domain, at, 1n << BigInt(t.backend.physicalBits), page, 1), 'ERANGE')
+        const physicalEnd = 1n << BigInt(t.backend.physicalBits)
+        same(`${format}: physical address`, mapCode(domain, at, physicalEnd, page, 1), 'ERANGE')
+        same(`${format}: a physical range that ends beyond what there is`, mapCode(domain, at, physicalEnd - page, page, 2), 'ERANGE')
         check(['EOVERFLOW', 'ERANGE'].includes(mapCode(domain, (1n << 64n) - page, 0n, page, 2)), `${format}: a range that wraps is not refused`)
         same(`${format}: no page`, mapCode(domain, at, 0n, page, 0), 'EINVAL')
         bench.expect('afterwards', { device: bench.device }, at, 'blocked')
@@ -168,6 +190,12 @@ export const mapStatements: readonly Statement[] = [
         const taken = bench.trace.calls.filter(({ op }) => op === 'mapPages').map(({ args }) => args[2] as bigint)
         same(`${format}: page sizes of an odd range`, taken, [small, large, small])
         core.unmap(domain, base - small, large + 2n * small)
+        bench.trace.clear()
+        core.map(domain, base, base + small, large, READ_WRITE)
+        const sizes = new Set(bench.trace.calls.filter(({ op }) => op === 'mapPages').map(({ args }) => args[2] as bigint))
+        same(`${format}: page sizes where the physical address fits small pages alone`, [...sizes], [small])
+        bench.expect(`${format}: the last of them`, { device }, base + large - 8n, base + small + large - 8n)
+        core.unmap(domain, base, large)
       }
     },
   },
@@ -207,20 +235,24 @@ export const mapStatements: readonly Statement[] = [
     says: 'where the sync after a map fails the range is unmapped, and the error handed on',
     unless: (_manifest, _backend, ops) => (ops.domainAllocPaging === undefined ? 'not declared: paging' : undefined),
     run(t) {
-      const bench = t.bench()
+      const bench = t.bench({ alter: syncing })
       const { core, device } = bench
       core.probeDevice(device)
       const domain = core.allocPaging(device)
       core.attachDevice(domain, device)
-      const page = pageOf(domain)
+      const [small, large = small] = sizesAt(domain, bench.addresses.base) as [bigint, bigint?]
       const { base, target } = bench.addresses
+      // Several runs of pages, of two sizes where there are two, each of which hardware has seen before the sync fails.
+      const [start, size] = [base - small, 2n * small + large]
+      const places = [start, base, base + large]
+      bench.trace.during(({ op }) => {
+        if (op === 'iotlbSyncMap') for (const at of places) bench.dma({ device }, at)
+      })
       bench.trace.refuse(({ op }) => (op === 'iotlbSyncMap' ? 'ENOMEM' : undefined))
-      const code = outcomeOf(() => core.map(domain, base, target, 4n * page, READ_WRITE))
+      refuses('map', 'ENOMEM', () => core.map(domain, start, target - small, size, READ_WRITE))
       bench.trace.refuse(undefined)
-      if (domain.iotlbSyncMap === undefined) return
-      same('map', code, 'ENOMEM')
-      for (let index = 0n; index < 4n; index++) bench.expect('after the failed sync', { device }, base + index * page, 'blocked')
-      succeeds('map again', () => core.map(domain, base, target, 4n * page, READ_WRITE))
+      for (const at of places) bench.expect('after the failed sync', { device }, at, 'blocked')
+      succeeds('map again', () => core.map(domain, start, target - small, size, READ_WRITE))
     },
   },
 ]

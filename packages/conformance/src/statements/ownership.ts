@@ -60,6 +60,7 @@ export const ownershipStatements: readonly Statement[] = [
       const domain = core.allocPaging(device)
       core.attachGroup(domain, group)
       refuses('claim off the default domain', 'EBUSY', () => core.claimGroup(group, {}))
+      refuses('claim of a device off the default domain', 'EBUSY', () => core.claimDevice(device, {}))
       core.detachGroup(group)
       if (withoutPasids(t.manifest) === undefined) {
         const onPasid = core.allocPaging(device, pasidRequest(t.manifest))
@@ -88,6 +89,10 @@ export const ownershipStatements: readonly Statement[] = [
       core.releaseDeviceClaim(device)
       check(core.group(device).domain === core.group(device).defaultDomain, 'the group is not on its default domain')
       bench.expect('released', { device }, iova, physical)
+      core.claimGroup(core.group(device), owner)
+      bench.expect('the group claimed', { device }, iova, 'blocked')
+      core.releaseGroup(core.group(device))
+      bench.expect('the group released', { device }, iova, physical)
     },
   },
   {

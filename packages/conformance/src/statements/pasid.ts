@@ -3,7 +3,7 @@
 import type { AttachHandle, Device, Domain, IommuOps } from '@iommu/core'
 import { check, fail, notDeclared, outcomeOf, refuses, same, succeeds } from '../check.js'
 import type { Bench, Point } from '../bench.js'
-import { allStates, formatsFor, isOverPasids, pagingState, pasidNear, ridOverPasids, someStates, staticStates } from '../states.js'
+import { allStates, formatsFor, isOverPasids, pagingState, pasidNear, pasidRequest, ridOverPasids, someStates, staticStates } from '../states.js'
 import type { State } from '../states.js'
 import { withoutPasids, withPasids } from '../statement.js'
 import type { Case, Statement } from '../statement.js'
@@ -30,10 +30,10 @@ const expectState = (bench: Bench, what: string, point: Point, state: State): vo
 }
 
 /** The words of every entry on the way of a PASID, as they lie in memory. */
-const path = (bench: Bench, device: Device, pasid: number | undefined): string =>
-  JSON.stringify(bench.machineOf(device).walk({
+const path = (bench: Bench, device: Device, pasid: number | undefined): string[] =>
+  bench.machineOf(device).walk({
     source: device.requesterId, kind: 'untranslated', address: bench.addresses.mapped[0], access: 'read', ...(pasid === undefined ? {} : { pasid }),
-  }).steps.map(({ entry, words }) => `${entry} ${words.map((word) => word.toString(16)).join(':')}`))
+  }).steps.map(({ entry, words }) => `${entry} ${words.map((word) => word.toString(16)).join(':')}`)
 
 /** A probed group on its default domain, and a domain for PASIDs. */
 const prepared = (t: Case, options?: Parameters<Case['bench']>[0]): { bench: Bench; domain: Domain; state: State } => {
@@ -94,16 +94,20 @@ const declared: readonly Statement[] = [
         bench.blocked.setDevPasid?.(bench.device, PASID, state.domain)
         bench.expectBlocked(`removed after ${state.name}`, point)
       }
-      if (hasAdversary(t)) return none(changesOf(t, ['PASID']), ['during'])
       const states = someStates(bench, bench.device, 'pasid')
       for (const from of states) {
         for (const to of states) {
           if (from === to) continue
+          const what = `${from.name} to ${to.name} on a PASID`
+          const replace = (): void => succeeds(what, () => set(to, bench.device, PASID, from.domain))
           set(from, bench.device, PASID, undefined)
-          watchSwitch(bench, `${from.name} to ${to.name}`, point, () => set(to, bench.device, PASID, from.domain))
-          expectState(bench, `${from.name} to ${to.name} on a PASID`, point, to)
+          // Adversarial mode has its own machine, and looks at every step there.
+          if (hasAdversary(t)) replace()
+          else watchSwitch(bench, what, point, replace)
+          expectState(bench, what, point, to)
         }
       }
+      if (hasAdversary(t)) none(changesOf(t, ['PASID']), ['during'])
     },
   },
   {
@@ -113,7 +117,8 @@ const declared: readonly Statement[] = [
       const bench = t.bench()
       bench.probe(bench.device)
       const { device, machine } = bench
-      ridOverPasids(bench, device, 30).domain.attachDev?.(device, undefined)
+      const onRid = ridOverPasids(bench, device, 30)
+      onRid.domain.attachDev?.(device, undefined)
       const states = someStates(bench, device, 'pasid')
       const other = pagingState(bench, device, 8, undefined, true)
       set(other, device, 7, undefined)
@@ -130,9 +135,12 @@ const declared: readonly Statement[] = [
             machine.fail.queueError(undefined)
             if (code === 'ok') continue
             failed++
-            same(`the entries after ${from.name} to ${to.name} failed`, path(bench, device, PASID), before)
+            const now = path(bench, device, PASID)
+            before.forEach((entry, index) => same(`entry ${index} on the way after ${from.name} to ${to.name} failed with ${code}`, now[index], entry))
+            same(`entries on the way after ${from.name} to ${to.name} failed with ${code}`, now.length, before.length)
             expectState(bench, `${from.name} to ${to.name} failed with ${code}`, { device, pasid: PASID }, from)
             expectState(bench, 'another PASID', { device, pasid: 7 }, other)
+            expectState(bench, 'the requester id', { device }, onRid)
           }
         }
       }
@@ -144,6 +152,7 @@ const declared: readonly Statement[] = [
         if (code === 'ok') continue
         failed++
         bench.expectBlocked(`${state.name} without memory for its table`, { device, pasid: high })
+        expectState(bench, 'the requester id', { device }, onRid)
       }
       check(failed > 0, 'nothing failed: the failures did not reach the driver')
     },
@@ -169,6 +178,11 @@ const declared: readonly Statement[] = [
       core.attachPasid(domain, device, PASID)
       bench.trace.refuse(({ op, domain: each }) => (op === 'setDevPasid' && each?.kind === 'blocked' ? 'ENODEV' : undefined))
       succeeds('a removal that the driver refuses', () => core.detachPasid(domain, device, PASID))
+      const group = prepared(t, { devices: THREE.slice(0, 2) })
+      group.bench.core.attachPasid(group.domain, group.bench.device, PASID)
+      group.bench.trace.clear()
+      group.bench.core.detachPasid(group.domain, group.bench.device, PASID)
+      same('members of a group that were told', setters(group.bench).map(({ device: member }) => member?.requesterId), [0x20, 0x21])
     },
   },
   {
@@ -204,9 +218,9 @@ const declared: readonly Statement[] = [
   },
   {
     id: 'C-PASID-08', obliges: 'core', source: 'iommu.c __iommu_set_group_pasid',
-    says: 'where a member fails the earlier ones go back, it is not called again, and the slot is free',
+    says: 'where a member fails the earlier ones go back to what they had, it is not called again, and a new slot is free',
     run(t) {
-      const { bench, domain } = prepared(t, { devices: THREE })
+      const { bench, domain, state } = prepared(t, { devices: THREE })
       const { core, device, devices } = bench
       bench.trace.refuse(({ op, domain: each, device: member }) => (op === 'setDevPasid' && each === domain && member === devices[1] ? 'ENOMEM' : undefined))
       refuses('attachPasid', 'ENOMEM', () => core.attachPasid(domain, device, PASID))
@@ -214,7 +228,16 @@ const declared: readonly Statement[] = [
       bench.expectBlocked('the first member', { device, pasid: PASID })
       same('PASIDs of the group', core.group(device).pasids.size, 0)
       bench.trace.refuse(undefined)
-      succeeds('attachPasid afterwards', () => core.attachPasid(domain, device, PASID))
+      succeeds('attachPasid afterwards', () => core.attachPasid(domain, device, PASID, {}))
+      const next = core.allocPaging(device, pasidRequest(t.manifest))
+      bench.trace.clear()
+      bench.trace.refuse(({ op, domain: each, device: member }) => (op === 'setDevPasid' && each === next && member === devices[1] ? 'ENOMEM' : undefined))
+      refuses('replacePasid', 'ENOMEM', () => core.replacePasid(next, device, PASID, {}))
+      const calls = setters(bench)
+      same('members called', calls.map(({ device: member }) => member?.requesterId), [0x20, 0x21, 0x20])
+      check(calls[2]?.domain === domain && calls[2]?.old === next, 'the first member was not set from the new domain back to the old one')
+      for (const member of devices.slice(0, 2)) expectState(bench, 'a member after a replace that failed', { device: member, pasid: PASID }, state)
+      check(core.group(device).pasids.get(PASID) === domain, 'the group does not have its old domain on the PASID')
     },
   },
   {
@@ -243,16 +266,34 @@ const declared: readonly Statement[] = [
     id: 'C-PASID-10', obliges: 'core', source: 'iommu.c iommu_attach_device_pasid',
     says: 'the page-request path finds a PASID\'s handle only after every driver call has succeeded',
     run(t) {
-      const { bench, domain } = prepared(t)
-      const { core, device } = bench
+      const { bench, domain } = prepared(t, { devices: THREE.slice(0, 2) })
+      const { core, device, devices } = bench
       const handle: AttachHandle = {}
-      const seen: string[] = []
+      const next: AttachHandle = {}
+      const found = (): string => {
+        let at: AttachHandle | undefined
+        const code = outcomeOf(() => { at = core.attachHandle(core.group(device), PASID) })
+        return code !== 'ok' ? code : at === handle ? 'the first handle' : at === next ? 'the next handle' : 'a stranger'
+      }
+      const seen = new Set<string>()
+      const lookups = (run: () => void): readonly string[] => {
+        seen.clear()
+        run()
+        return [...seen]
+      }
       bench.trace.during(({ op }) => {
-        if (op === 'setDevPasid') seen.push(outcomeOf(() => core.attachHandle(core.group(device), PASID)))
+        if (op === 'setDevPasid') seen.add(found())
       })
-      core.attachPasid(domain, device, PASID, handle)
-      same('look-up during the attach', seen, ['ENOENT'])
-      check(core.attachHandle(core.group(device), PASID) === handle, 'the handle is not there afterwards')
+      bench.trace.refuse(({ op, domain: each, device: member }) => (op === 'setDevPasid' && each === domain && member === devices[1] ? 'ENOMEM' : undefined))
+      const failed = lookups(() => refuses('an attach that a member refuses', 'ENOMEM', () => core.attachPasid(domain, device, PASID, handle)))
+      same('look-ups during it', failed, ['ENOENT'])
+      same('look-up after it', found(), 'ENOENT')
+      bench.trace.refuse(undefined)
+      same('look-ups during the attach', lookups(() => core.attachPasid(domain, device, PASID, handle)), ['ENOENT'])
+      same('look-up after the attach', found(), 'the first handle')
+      const other = core.allocPaging(device, pasidRequest(t.manifest))
+      same('look-ups during a replace', lookups(() => core.replacePasid(other, device, PASID, next)), ['the first handle'])
+      same('look-up after the replace', found(), 'the next handle')
     },
   },
   {
@@ -265,8 +306,9 @@ const declared: readonly Statement[] = [
         const state = pagingState(bench, bench.device, 0, format, true)
         const onRid = formatsFor(t.manifest, 'rid').includes(format) && isOverPasids(t.manifest, format)
         if (!onRid) for (const device of bench.devices) ridOverPasids(bench, device, 1).domain.attachDev?.(device, undefined)
-        const points: Point[] = bench.devices.flatMap((device) =>
-          [...(onRid ? [{ device }] : []), { device, pasid: PASID }, { device, pasid: pasidNear(t.manifest, 0x123) }])
+        // One PASID that the devices share, and one of each device's own.
+        const points: Point[] = bench.devices.flatMap((device, index) =>
+          [...(onRid ? [{ device }] : []), { device, pasid: PASID }, { device, pasid: pasidNear(t.manifest, 0x123 + 8 * index) - index }])
         for (const { device, pasid } of points) {
           if (pasid === undefined) state.domain.attachDev?.(device, undefined)
           else set(state, device, pasid, undefined)
@@ -292,22 +334,26 @@ const declared: readonly Statement[] = [
       const bench = t.bench()
       bench.probe(bench.device)
       const { device } = bench
-      const alive = pagingState(bench, device, 9, undefined, true)
-      const point = { device, pasid: PASID }
       const under = ridOverPasids(bench, device, 8)
       under.domain.attachDev?.(device, undefined)
-      set(alive, device, PASID, undefined)
+      // Every kind of state is alive on a PASID of its own.
+      const alive = someStates(bench, device, 'pasid').filter(({ kind }) => kind !== 'blocked')
+        .map((state, index) => ({ state, point: { device, pasid: PASID + index } }))
+      for (const { state, point } of alive) set(state, device, point.pasid, undefined)
+      const expectAlive = (what: string): void => {
+        for (const { state, point } of alive) expectState(bench, `${state.name} on a PASID ${what}`, point, state)
+      }
       const states = allStates(bench, device).filter(({ domain }) => domain.kind !== 'blocked')
       let old: Domain | undefined = under.domain
       for (const state of states) {
         let stores = 0
         const code = outcomeOf(() => bench.watch(() => state.domain.attachDev?.(device, old), (event) => {
           if (event.kind === 'store') stores++
-          expectState(bench, `a PASID while the requester id goes to ${state.name}`, point, alive)
+          expectAlive(`while the requester id goes to ${state.name}`)
         }))
         if (code === 'EBUSY') same('stores before EBUSY', stores, 0)
         else same(`attach of ${state.name}`, code, 'ok')
-        expectState(bench, `a PASID after the requester id went to ${state.name}`, point, alive)
+        expectAlive(`after the requester id went to ${state.name}`)
         if (code === 'ok') old = state.domain
       }
     },

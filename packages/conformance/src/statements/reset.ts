@@ -1,6 +1,6 @@
 // RESET: a device that is about to be reset is blocked, and comes back to what its group has by then.
 import type { Device } from '@iommu/core'
-import { check, refuses, same, succeeds } from '../check.js'
+import { check, notDeclared, refuses, same, succeeds } from '../check.js'
 import type { Bench } from '../bench.js'
 import { pagingState, pasidRequest, ridOverPasids } from '../states.js'
 import { withoutBlockedDomain, withoutPasids } from '../statement.js'
@@ -61,6 +61,26 @@ export const resetStatements: readonly Statement[] = [
       core.finishReset(device)
       const [restore] = setters(bench)
       check(restore?.domain === group.defaultDomain, 'done did not restore the new domain of the group')
+
+      core.claimGroup(group, {})
+      core.prepareReset(device)
+      bench.trace.clear()
+      succeeds('release of the claim', () => core.releaseGroup(group))
+      same('driver calls of the release', setters(bench).length, 0)
+      core.finishReset(device)
+      check(setters(bench)[0]?.domain === group.defaultDomain, 'done did not restore the default domain after the release')
+
+      if (withoutPasids(t.manifest) !== undefined) return
+      const under = ridOverPasids(bench, device, 1)
+      if (under.kind !== 'identity') core.attachDevice(under.domain, device)
+      const { domain } = pagingState(bench, device, 2, undefined, true)
+      core.attachPasid(domain, device, 5)
+      core.prepareReset(device)
+      bench.trace.clear()
+      core.detachPasid(domain, device, 5)
+      core.finishReset(device)
+      same('setDevPasid calls for a PASID that left during the reset', setters(bench).filter(({ op }) => op === 'setDevPasid').length, 0)
+      bench.expectBlocked('a PASID that left during the reset', { device, pasid: 5 })
     },
   },
   {
@@ -106,9 +126,8 @@ export const resetStatements: readonly Statement[] = [
         state.domain.flushIotlbAll?.()
       }
       maps()
-      if (bench.machine.endpoint(device.requesterId).config.enabled.ats) {
-        check(told > 0, 'outside of a reset the device TLB is not told either')
-      }
+      if (!bench.machine.endpoint(device.requesterId).config.enabled.ats) return notDeclared('devices with a TLB of their own')
+      check(told > 0, 'outside of a reset the device TLB is not told either')
       core.prepareReset(device)
       told = 0
       maps()

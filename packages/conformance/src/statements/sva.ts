@@ -116,11 +116,9 @@ export const svaStatements: readonly Statement[] = [
       ridOverPasids(bench, bench.device, 3).domain.attachDev?.(bench.device, undefined)
       state.domain.setDevPasid?.(bench.device, 9, undefined)
       for (const address of bench.addresses.mapped) bench.dma(point, address)
-      const stop = bench.machine.observe(({ kind }) => {
+      bench.watch(() => state.cpu.end(), ({ kind }) => {
         if (kind === 'free') bench.expectBlocked('a PASID while the tables of its process go', point)
       })
-      state.cpu.end()
-      stop()
       bench.expectBlocked('a PASID whose process has exited', point)
       refuses('a process that has exited', 'EINVAL', () => state.domain.setDevPasid?.(bench.device, 11, undefined))
       bench.blocked.setDevPasid?.(bench.device, 9, state.domain)

@@ -160,11 +160,14 @@ export const unmapStatements: readonly Statement[] = [
       const domain = core.allocPaging(device)
       const { base, target } = bench.addresses
       const small = pageOf(domain)
+      core.attachDevice(domain, device)
       core.map(domain, base, target, 4n * small, READ_WRITE)
+      for (let page = 0n; page < 4n; page++) bench.dma({ device }, base + page * small)
       bench.trace.clear()
       same('bytes unmapped', core.unmap(domain, base, 4n * small), 4n * small)
       const [sync] = bench.trace.calls.filter(({ op }) => op === 'iotlbSync')
       check(sync !== undefined, 'there was no sync')
+      for (let page = 0n; page < 4n; page++) bench.expect('after the sync', { device }, base + page * small, 'blocked')
     },
   },
   {

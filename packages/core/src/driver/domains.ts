@@ -23,6 +23,9 @@ export const settable = <State>(
 export const createBlockedDomain = <State extends Points<State, never>>(driver: DriverFace<State>): BlockedDomain =>
   Object.freeze({ kind: 'blocked', ...settable(driver, driver.pasids, vacate) })
 
+/** What no driver here does yet, as a manifest says it. */
+export const UNBUILT = { nested: 'not built yet', 'dirty tracking': 'not built yet', 'page requests': 'not built yet' } as const
+
 /** Throws EOPNOTSUPP for what no driver here does yet, and for PASIDs where there are none. */
 export const refuseUnbuilt = ({ pasid, dirtyTracking, nestParent }: PagingRequest, pasids: boolean): void => {
   if (pasid === true && !pasids) throw new IommuError('EOPNOTSUPP', 'the hardware has no PASIDs')

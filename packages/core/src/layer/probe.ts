@@ -7,7 +7,7 @@ import { addGroup } from './context.js'
 import { reserveForMember } from './flush-queue.js'
 import { createGroup } from './group.js'
 import type { GroupState, MemberState } from './group.js'
-import { attempt } from './refusal.js'
+import { attempt, refusePromise } from './refusal.js'
 import { findRegions } from './reserved.js'
 
 /** What a device that joins later gets: whatever the others have, a user's domain too. */
@@ -57,7 +57,7 @@ export const abandonProbe = (core: CoreContext, member: MemberState): void => co
 
 export const probeDevice = (core: CoreContext, device: Device): void => {
   if (core.members.has(device)) return
-  core.ops.probeDevice(device)
+  refusePromise(core.ops.probeDevice(device))
   let member: MemberState | undefined
   const refused = attempt(() => {
     const joined = join(core, device)

@@ -3,13 +3,20 @@ import { IommuError, isIommuError } from '../errors.js'
 import type { Device } from '../contract/device.js'
 import type { Domain } from '../contract/domain.js'
 
+/** A method that answers nothing may be written `async`, which types allow: it would count as done before it is. */
+export const refusePromise = (answer: unknown): void => {
+  if (!(answer instanceof Promise)) return
+  answer.catch(() => undefined)
+  throw new TypeError('the driver answered with a promise: the contract is synchronous, a call is done when it returns')
+}
+
 /**
  * Runs a call into a driver. An IommuError is an answer and is returned; any other exception is a bug of the
  * driver, which no rollback could make good, and goes on to whoever called the core.
  */
-export const attempt = (call: () => void): IommuError | undefined => {
+export const attempt = (call: () => unknown): IommuError | undefined => {
   try {
-    call()
+    refusePromise(call())
     return undefined
   } catch (error) {
     if (isIommuError(error)) return error

@@ -1,4 +1,5 @@
 // Variants of attach and detach.
+import type { Device } from '../contract/device.js'
 import { coreSteps } from '../layer/steps.js'
 import type { CoreVariant } from './variant.js'
 import { withMethods, withSteps } from './variant.js'
@@ -26,6 +27,23 @@ export const attachVariants: readonly CoreVariant[] = [
     }),
   },
   {
+    id: 'returning-device-on-blocked',
+    title: 'tells the driver of a device that has come back that the blocked domain is live, where it was released to',
+    breaks: ['C-ATTACH-02'],
+    create: (ops, options) => {
+      const left = new Set<Device>()
+      return withSteps({
+        liveDomain: (member) => coreSteps.liveDomain(member) ?? (left.has(member.device) ? ops.blockedDomain : undefined),
+        attachFirst: (core, member, domain) =>
+          core.steps.setMemberDomain(core, member, domain, left.has(member.device) ? ops.blockedDomain : undefined, false),
+        releaseMember: (core, member) => {
+          coreSteps.releaseMember(core, member)
+          left.add(member.device)
+        },
+      })(ops, options)
+    },
+  },
+  {
     id: 'current-attached-again',
     title: 'calls the driver for the domain that the group has already',
     breaks: ['C-ATTACH-03', 'C-ATTACH-01', 'C-DETACH-01', 'C-RESET-02'],
@@ -44,6 +62,16 @@ export const attachVariants: readonly CoreVariant[] = [
     create: withSteps({
       attachMember: (member, domain, old) => domain.attachDev && coreSteps.attachMember(member, domain, old),
     }),
+  },
+  {
+    id: 'missing-attach-replaces',
+    title: 'takes a replace by a domain without attachDev for done',
+    breaks: ['C-ATTACH-14'],
+    create: withMethods((core) => ({
+      replaceGroup: (domain, ...rest) => {
+        if (domain.attachDev) core.replaceGroup(domain, ...rest)
+      },
+    })),
   },
   {
     id: 'user-domain-displaced',

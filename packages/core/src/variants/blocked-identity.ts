@@ -1,4 +1,5 @@
 // Variants of the blocked and the identity domain.
+import type { Domain } from '../contract/domain.js'
 import { coreSteps } from '../layer/steps.js'
 import type { CoreVariant } from './variant.js'
 import { withMethods, withSteps } from './variant.js'
@@ -33,6 +34,21 @@ export const blockedAndIdentityVariants: readonly CoreVariant[] = [
         coreSteps.resolveBlocking(core, group)
       },
     }),
+  },
+  {
+    id: 'stand-in-for-all-groups',
+    title: 'lets the empty domain of one group stand in for every other, too',
+    breaks: ['C-BLOCK-09'],
+    create: (ops, options) => {
+      let shared: Domain | undefined
+      return withSteps({
+        resolveBlocking: (core, group) => {
+          if (!core.ops.blockedDomain) group.blockingDomain ??= shared
+          coreSteps.resolveBlocking(core, group)
+          if (!core.ops.blockedDomain) shared = group.blockingDomain
+        },
+      })(ops, options)
+    },
   },
   {
     id: 'identity-has-no-addresses',

@@ -2,7 +2,7 @@
 import { allocPaging } from '../layer/blocking.js'
 import { coreSteps } from '../layer/steps.js'
 import type { CoreVariant } from './variant.js'
-import { withSteps } from './variant.js'
+import { withMethods, withSteps } from './variant.js'
 
 export const groupVariants: readonly CoreVariant[] = [
   {
@@ -47,6 +47,31 @@ export const groupVariants: readonly CoreVariant[] = [
     create: withSteps({
       chooseDefaultType: (core, group, target) => target ?? coreSteps.chooseDefaultType(core, group, target),
     }),
+  },
+  {
+    id: 'request-beats-driver',
+    title: 'asks the driver, and sets the default type that it is asked for where the driver says no',
+    breaks: ['C-GROUP-02'],
+    create: withSteps({
+      chooseDefaultType: (core, group, target) => {
+        try {
+          return coreSteps.chooseDefaultType(core, group, target)
+        } catch (error) {
+          if (core.ops.defaultDomain || target === undefined) throw error
+          return target
+        }
+      },
+    }),
+  },
+  {
+    id: 'static-default-only-against-identity',
+    title: 'refuses identity to a driver with a default domain of its own, and forgets requests for other types',
+    breaks: ['C-GROUP-04'],
+    create: withMethods((core) => ({
+      setDefaultType: (group, type) => {
+        if (!core.ops.defaultDomain || type === 'identity') core.setDefaultType(group, type)
+      },
+    })),
   },
   {
     id: 'no-dma-api-overlooked',

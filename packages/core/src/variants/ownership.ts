@@ -50,6 +50,29 @@ export const ownershipVariants: readonly CoreVariant[] = [
     create: withSteps({ returnToDefault: () => {} }),
   },
   {
+    id: 'group-release-stays-blocked',
+    title: 'leaves a group blocked that was claimed as a whole',
+    breaks: ['C-OWN-04', 'C-OWN-02', 'C-OWN-05', 'C-BLOCK-09', 'C-RESET-02', 'C-ROLL-02'],
+    create: withMethods((core) => ({
+      releaseGroup: (group) => {
+        const { blockingDomain } = group
+        core.releaseGroup(group)
+        if (blockingDomain) core.replaceGroup(blockingDomain, group)
+      },
+    })),
+  },
+  {
+    id: 'device-claim-unasked',
+    title: 'takes the claim of a device whose group has a user\'s domain, and does nothing',
+    breaks: ['C-OWN-03'],
+    create: withMethods((core) => ({
+      claimDevice: (device, owner) => {
+        const { domain, defaultDomain, owner: other } = core.group(device)
+        if (other !== undefined || domain === defaultDomain) core.claimDevice(device, owner)
+      },
+    })),
+  },
+  {
     id: 'native-use-while-owned',
     title: 'lets a native driver use a group that is owned',
     breaks: ['C-OWN-05'],

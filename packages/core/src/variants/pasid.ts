@@ -1,4 +1,6 @@
 // Variants of PASIDs and of shared virtual addressing.
+import type { IommuError } from '../errors.js'
+import type { GroupState, MemberState } from '../layer/group.js'
 import { coreSteps } from '../layer/steps.js'
 import { publishSlot } from '../layer/pasid.js'
 import { findBond } from '../layer/sva.js'
@@ -42,9 +44,27 @@ export const pasidVariants: readonly CoreVariant[] = [
     id: 'pasid-not-removed',
     title: 'forgets a PASID, and leaves its domain live',
     breaks: [
-      'C-PASID-05', 'C-PASID-07', 'C-PASID-08', 'C-PASID-13', 'C-RESET-01', 'C-SVA-01', 'C-FREE-01', 'C-IDENT-06',
+      'C-PASID-05', 'C-PASID-07', 'C-PASID-08', 'C-PASID-13', 'C-RESET-01', 'C-RESET-02', 'C-SVA-01', 'C-FREE-01', 'C-IDENT-06',
     ],
     create: withSteps({ removePasid: () => {} }),
+  },
+  {
+    id: 'pasid-removed-from-first-member',
+    title: 'removes a PASID from the first device of a group alone',
+    breaks: ['C-PASID-05'],
+    create: (ops, options) => {
+      let removing = false
+      return withMethods((core) => ({
+        detachPasid: (...args) => {
+          removing = true
+          try {
+            core.detachPasid(...args)
+          } finally {
+            removing = false
+          }
+        },
+      }), withSteps({ pasidMembers: (group) => coreSteps.pasidMembers(group).slice(0, removing ? 1 : undefined) }))(ops, options)
+    },
   },
   {
     id: 'pasidless-member-set',
@@ -66,6 +86,15 @@ export const pasidVariants: readonly CoreVariant[] = [
     title: 'leaves a PASID on the devices that had taken it when another refuses it',
     breaks: ['C-PASID-08'],
     create: withSteps({ unwindPasid: () => {} }),
+  },
+  {
+    id: 'pasid-rollback-removes',
+    title: 'removes a PASID from the devices that had taken another domain when one refuses it',
+    breaks: ['C-PASID-08'],
+    create: withSteps({
+      unwindPasid: (core, switched, pasid, failed, _old, failing) =>
+        coreSteps.unwindPasid(core, switched, pasid, failed, undefined, failing),
+    }),
   },
   {
     id: 'pasid-slot-kept',
@@ -101,6 +130,29 @@ export const pasidVariants: readonly CoreVariant[] = [
     title: 'shows a handle before its domain is set',
     breaks: ['C-PASID-10'],
     create: withSteps({ reserveSlot: publishSlot }),
+  },
+  {
+    id: 'pasid-visible-when-first-set',
+    title: 'shows a handle when the first device of a group has its domain',
+    breaks: ['C-PASID-10', 'C-PASID-08'],
+    create: (ops, options) => {
+      const wanted = new Map<GroupState, () => void>()
+      return withSteps({
+        reserveSlot: (group, pasid, domain, handle) => {
+          coreSteps.reserveSlot(group, pasid, domain, handle)
+          wanted.set(group, () => publishSlot(group, pasid, domain, handle))
+        },
+        setGroupPasid: (core, group, domain, pasid, old) => {
+          const [first, ...others] = coreSteps.pasidMembers(group)
+          const only = (members: readonly MemberState[]): IommuError | undefined =>
+            coreSteps.setGroupPasid({ ...core, steps: { ...core.steps, pasidMembers: () => members } }, group, domain, pasid, old)
+          const refused = first && only([first])
+          if (refused) return refused
+          wanted.get(group)?.()
+          return only(others)
+        },
+      })(ops, options)
+    },
   },
   {
     id: 'rid-switch-drops-pasids',

@@ -33,4 +33,10 @@ export const reservedVariants: readonly CoreVariant[] = [
     breaks: ['C-RESV-02'],
     create: withSteps({ blocksDirect: () => false }),
   },
+  {
+    id: 'direct-device-on-stand-in',
+    title: 'blocks devices that need their 1:1 mappings where an empty domain stands in',
+    breaks: ['C-RESV-02'],
+    create: withSteps({ blocksDirect: (member, domain) => domain.kind === 'blocked' && coreSteps.blocksDirect(member, domain) }),
+  },
 ]

@@ -1,6 +1,7 @@
 // Variants of device reset.
 import type { CoreVariant } from './variant.js'
-import { withSteps } from './variant.js'
+import { IommuError } from '../errors.js'
+import { withMethods, withSteps } from './variant.js'
 
 export const resetVariants: readonly CoreVariant[] = [
   {
@@ -30,7 +31,7 @@ export const resetVariants: readonly CoreVariant[] = [
   {
     id: 'reset-keeps-pasids',
     title: 'leaves the PASIDs of a device as they are for a reset',
-    breaks: ['C-RESET-01', 'C-RESET-04'],
+    breaks: ['C-RESET-01', 'C-RESET-02', 'C-RESET-04'],
     create: withSteps({ blockPasids: () => {}, restorePasids: () => {} }),
   },
   {
@@ -38,6 +39,27 @@ export const resetVariants: readonly CoreVariant[] = [
     title: 'attaches to a group in the middle of a reset',
     breaks: ['C-RESET-02'],
     create: withSteps({ recoveryRefuses: () => false }),
+  },
+  {
+    id: 'release-waits-for-reset',
+    title: 'does not take a group back from its owner in the middle of a reset',
+    breaks: ['C-RESET-02'],
+    create: withMethods((core) => ({
+      releaseGroup: (group) => {
+        if (group.recoveryCount > 0) throw new IommuError('EBUSY', 'a device is being reset')
+        core.releaseGroup(group)
+      },
+    })),
+  },
+  {
+    id: 'reset-restores-removed-pasids',
+    title: 'gives a device back the PASIDs that it had before a reset, removed ones too',
+    breaks: ['C-RESET-02'],
+    create: withMethods((core) => ({
+      detachPasid: (domain, device, pasid) => {
+        if (core.group(device).recoveryCount === 0) core.detachPasid(domain, device, pasid)
+      },
+    })),
   },
   {
     id: 'inner-reset-ends-all',

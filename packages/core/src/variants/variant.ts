@@ -20,8 +20,8 @@ export type CreateCore = CoreVariant['create']
 export const withSteps = (steps: Partial<CoreSteps>): CreateCore => (ops, options = {}) =>
   assembleCore(ops, options, { ...coreSteps, ...steps })
 
-/** A sound core with some of its methods replaced. */
-export const withMethods = (change: (core: Core) => Partial<Core>): CreateCore => (ops, options) => {
-  const core = createCore(ops, options)
+/** A core, a sound one where none is named, with some of its methods replaced. */
+export const withMethods = (change: (core: Core) => Partial<Core>, create: CreateCore = createCore): CreateCore => (ops, options) => {
+  const core = create(ops, options)
   return { ...core, ...change(core) }
 }

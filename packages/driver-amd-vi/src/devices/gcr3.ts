@@ -1,6 +1,6 @@
 // A device's GCR3 table: 1 to 3 levels, made as PASIDs come.
-import { IommuError } from '@iommu/core'
 import type { Pasid } from '@iommu/core'
+import { noMemory } from '@iommu/core/driver'
 import { frameAddress, frameOf } from '@iommu/hardware'
 import { gcr3Words } from '../domains/words.js'
 import { pasidBitsOfLevels } from '../tables/index.js'
@@ -27,11 +27,7 @@ export const createGcr3Table = ({ machine: { memory } }: Unit, pasidBits: number
   const tables = new Map<string, bigint>()
   const keyOf = (level: number, pasid: Pasid): string => `${level} ${Math.floor(pasid / 2 ** pasidBitsOfLevels(level))}`
   const indexOf = (level: number, pasid: Pasid): number => Math.floor(pasid / 2 ** pasidBitsOfLevels(level - 1)) % ENTRIES
-  const allocate = (): bigint => {
-    const frame = memory.pages.allocate()
-    if (frame === undefined) throw new IommuError('ENOMEM', 'no memory for a GCR3 table')
-    return frameAddress(frame)
-  }
+  const allocate = (): bigint => frameAddress(memory.pages.allocate() ?? noMemory('a GCR3 table'))
   const free = (): void => {
     for (const table of tables.values()) memory.pages.free(frameOf(table))
     tables.clear()

@@ -3,13 +3,14 @@ import { IommuError } from '@iommu/core'
 import type { Device, Pasid } from '@iommu/core'
 import { sourcesOf } from '@iommu/core/driver'
 import type { Warn } from '@iommu/core/driver'
+import { loadWords } from '@iommu/hardware'
 import { guestMode, entryTag, gcr3Words, leavesRoom, usesSlot } from '../domains/words.js'
 import type { PointState, WordFacts } from '../domains/words.js'
 import { pasidBitsOfLevels } from '../tables/index.js'
 import type { Unit } from '../unit.js'
 import { createGcr3Table } from './gcr3.js'
 import type { Gcr3Table } from './gcr3.js'
-import { blockEntries, canAts, enabledTlbs, load, switchEntries } from './state.js'
+import { blockEntries, canAts, enabledTlbs, switchEntries } from './state.js'
 import type { DeviceState, EntryPlace, Stage } from './state.js'
 
 const ENTRY_WORDS = 4
@@ -23,7 +24,7 @@ const pasidBitsOf = ({ capabilities, machine }: Unit, { requesterId }: Device): 
 
 /** Throws EINVAL for a source beyond the device table, ENOMEM or ENOSPC; nothing is left behind then. */
 export const probe = (unit: Unit, device: Device, warn: Warn): DeviceState => {
-  const { capabilities, programming } = unit
+  const { capabilities, programming, machine: { memory } } = unit
   const sources = sourcesOf(device)
   const addresses = sources.map((source) => unit.entryAddress(source))
   const pasidBits = pasidBitsOf(unit, device)
@@ -50,7 +51,7 @@ export const probe = (unit: Unit, device: Device, warn: Warn): DeviceState => {
   const livePasids = (): Pasid[] => [...occupants.keys()].filter((each) => each !== 0)
   const stagesTo = (next: PointState, by: WordFacts): Stage[] => sources.map((source, index) => {
     const address = addresses[index] as bigint
-    const from = load(unit, address, ENTRY_WORDS)
+    const from = loadWords(memory, address, ENTRY_WORDS)
     const place: EntryPlace = {
       address,
       plan: (before, after) => programming.planEntry(before, after, programming.flushEntry({
@@ -70,7 +71,7 @@ export const probe = (unit: Unit, device: Device, warn: Warn): DeviceState => {
   }
   const slotStages = (pasid: Pasid, to: readonly bigint[]): Stage[] => {
     const place = slot(pasid)
-    return place === undefined ? [] : [{ place, from: load(unit, place.address, 1), to }]
+    return place === undefined ? [] : [{ place, from: loadWords(memory, place.address, 1), to }]
   }
 
   /**
@@ -82,7 +83,7 @@ export const probe = (unit: Unit, device: Device, warn: Warn): DeviceState => {
     const { from, to } = changes[0] as Stage
     const place = slot(0)
     if (place === undefined) return changes
-    const now = load(unit, place.address, 1)
+    const now = loadWords(memory, place.address, 1)
     const final = gcr3Words(state.kind === 'guest' ? state.root : undefined)
     const between = !usesSlot(from) ? final : usesSlot(to) && guestMode(from) !== guestMode(to) ? gcr3Words(undefined) : now
     return [{ place, from: now, to: between }, ...changes, { place, from: between, to: final }]

@@ -2,6 +2,7 @@
 import type { Device, Pasid } from '@iommu/core'
 import { forceAll, makeAll } from '@iommu/core/driver'
 import type { Points, Warn } from '@iommu/core/driver'
+import { loadWords } from '@iommu/hardware'
 import type { PointState, WordFacts } from '../domains/words.js'
 import { apply } from '../programming/apply.js'
 import type { DeviceTlb } from '../programming/invalidate.js'
@@ -55,21 +56,18 @@ export interface Stage {
   readonly to: Words
 }
 
-export const load = (unit: Unit, address: bigint, count: number): bigint[] =>
-  Array.from({ length: count }, (_, index) => unit.machine.memory.load64(address + BigInt(index * 8)))
-
 const change = (unit: Unit, { place, from, to }: Stage): void => apply(unit, place.address, place.plan(from, to))
 
 /** Writes the words without asking the unit for anything: the last resort where it has stopped answering. */
 const force = (unit: Unit, { place, to }: Omit<Stage, 'from'>): void => {
-  const steps = place.plan(load(unit, place.address, to.length), to)
+  const steps = place.plan(loadWords(unit.machine.memory, place.address, to.length), to)
   apply(unit, place.address, steps.filter((step) => step.do !== 'invalidate'))
 }
 
 /** Brings back what was before a change that broke off somewhere. */
 const undo = (unit: Unit, { place, from }: Stage): void => {
   try {
-    change(unit, { place, from: load(unit, place.address, from.length), to: from })
+    change(unit, { place, from: loadWords(unit.machine.memory, place.address, from.length), to: from })
   } catch {
     force(unit, { place, to: from })
   }

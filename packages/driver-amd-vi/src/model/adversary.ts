@@ -1,5 +1,5 @@
 // The AMD side of adversarial mode: which entries a request reads, under which tags, and the walks.
-import { createAdversary, frameOf, supplied } from '@iommu/hardware'
+import { createAdversary, frameOf, framesAround, keyOf, stoppedBy, supplied } from '@iommu/hardware'
 import type { Adversary, AdversaryOptions, Fetch, Fetched, HardwareEvent, Look, Reached, Vendor, Walked } from '@iommu/hardware'
 import { ABSENT, LEAF, rootPointer, walkFrom } from '@iommu/page-table'
 import type { TablePointer } from '@iommu/page-table'
@@ -13,24 +13,7 @@ import { readerOf, translate } from './translate.js'
 import type { Hardware } from './translate.js'
 import { amdWalk, passingLeaf } from './walks.js'
 
-/** Runs a fetch; what stops it is an answer like others, since it may be kept. */
-const attempt = <T>(run: () => T): T | Stopped => {
-  try {
-    return run()
-  } catch (error) {
-    if (error instanceof Stopped) return error
-    throw error
-  }
-}
-
-/** For outcomes: throws what stopped a fetch. */
-const usable = <T extends object>(copy: T | Stopped): T => {
-  if (copy instanceof Stopped) throw copy
-  return copy
-}
-
-const keyOf = (copy: object): string =>
-  JSON.stringify(copy, (_, value: unknown) => (typeof value === 'bigint' ? value.toString(16) : value))
+const { attempt, usable } = stoppedBy(Stopped)
 
 /** A copy of a device table entry. Whatever it says it is kept (rule 6). */
 const entryCopy = (source: number, value: DeviceContext | Stopped): Fetched<DeviceContext | Stopped> => ({
@@ -46,16 +29,10 @@ const entryCopy = (source: number, value: DeviceContext | Stopped): Fetched<Devi
   ],
 })
 
-/** The frames around one that a page or a pointer of so many address bits covers. */
-const extent = (frame: number, shift: number): { readonly first: number; readonly last: number } => {
-  const span = 2 ** (shift - 12)
-  const first = Math.floor(frame / span) * span
-  return { first, last: first + span - 1 }
-}
-
 type Walk = (memory: Reader['view'], start: TablePointer | undefined, reach: (pointer: Reached<TablePointer>) => void) => Walked<Translation>
 
-const ALL_FRAMES = { first: 0, last: 2 ** 52 - 1 }
+/** What a pointer to a guest root is kept for: every address. */
+const EVERY_BIT = 64
 
 /**
  * A walk from the root that the entry names, or for guest tables from the GCR3 table: its entries are the first steps of
@@ -65,21 +42,21 @@ const walkOf = (hardware: Hardware, { stage, levels, root, gcr3, pasid, address 
   const { formats, capabilities } = hardware
   const frame = frameOf(address)
   const answer = (value: Translation, keeps: boolean, shift: number): Walked<Translation> =>
-    ({ value, key: keyOf(value), keeps, ...extent(frame, shift) })
+    ({ value, key: keyOf(value), keeps, ...framesAround(frame, shift) })
   // Pass-through answers are kept like others: under the tag of the entry.
   if (stage === 'pass-through') return () => answer({ leaf: passingLeaf(frame), stage }, true, 12)
   const format = stage === 'host' ? formats.host(levels as HostLevels) : formats.guest(levels as GuestLevels)
   return (view, start, reach) => {
-    const tell = (pointer: TablePointer, covered: { readonly first: number; readonly last: number }): void =>
-      reach({ value: pointer, key: keyOf(pointer), page: pointer.frame, ...covered })
+    const tell = (pointer: TablePointer, covers: number): void =>
+      reach({ value: pointer, key: keyOf(pointer), page: pointer.frame, ...framesAround(frame, covers) })
     let from = start
     if (from === undefined) {
       const found = gcr3 === undefined ? root : attempt(() => fetchGcr3({ ...readerOf(hardware), view }, gcr3, pasid))
       if (found instanceof Stopped) return answer({ leaf: found, stage }, capabilities.notPresentCache && found.cause.present !== true, 12)
       from = rootPointer(format, found)
-      if (gcr3 !== undefined) tell(from, ALL_FRAMES)
+      if (gcr3 !== undefined) tell(from, EVERY_BIT)
     }
-    const leaf = walkFrom(amdWalk, format, view, frame, from, (pointer, covers) => tell(pointer, extent(frame, covers)))
+    const leaf = walkFrom(amdWalk, format, view, frame, from, tell)
     const keeps = leaf.status === LEAF || (leaf.status === ABSENT && capabilities.notPresentCache)
     return answer({ leaf, stage }, keeps, leaf.status === LEAF ? leaf.pageShift : 12)
   }

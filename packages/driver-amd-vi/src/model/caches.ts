@@ -1,5 +1,5 @@
 // The caches of the hardware: what each invalidation command drops, and nothing more.
-import { createEntryCache } from '@iommu/hardware'
+import { createEntryCache, forgetInDevice } from '@iommu/hardware'
 import type { DeviceTlbs, EntryCache, Names } from '@iommu/hardware'
 import { createTranslations, forgetPages } from '@iommu/page-table'
 import type { Translations } from '@iommu/page-table'
@@ -49,7 +49,5 @@ export const forget = ({ entries, gcr3, host, guest, devices }: Caches, { entry,
     // The way to the root counts as a structure: it goes with PDE. No manual at hand says so, Linux always sets it there.
     if (!leavesOnly) gcr3.drop(({ domainId, pasid }) => isGuest(domainId, pasid))
   }
-  if (device !== undefined) {
-    devices.get(device.source)?.dropRange((tag) => device.pasid === 'all' || tag === device.pasid, ...device.range)
-  }
+  if (device !== undefined) forgetInDevice(devices, device)
 }

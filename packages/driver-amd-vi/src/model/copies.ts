@@ -1,6 +1,6 @@
 // Copies: what hardware makes of a device table entry or an entry of a GCR3 table when it fetches one.
 import { breaksReserved, decode } from '@iommu/bits'
-import { frameOf } from '@iommu/hardware'
+import { frameOf, loadWords } from '@iommu/hardware'
 import type { Fetch, HardwareView, Shape, Step } from '@iommu/hardware'
 import { deviceTableEntry, EVENT_CODES, gcr3Entry, pasidBitsOfLevels } from '../tables/index.js'
 import type { Capabilities, GuestLevels, HostLevels } from '../tables/index.js'
@@ -73,10 +73,10 @@ const ENTRY: Shape = { bytes: 32, atomBytes: 32, order: 'snapshot' }
 const WORD: Shape = { bytes: 8, atomBytes: 8, order: 'snapshot' }
 
 const load = ({ view, fetch }: Reader, shape: Shape, address: bigint): bigint[] => {
-  const each = Array.from({ length: shape.bytes / 8 }, (_, index) => index)
-  if (fetch === undefined) return each.map((index) => view.load64(address + BigInt(index * 8)))
+  const count = shape.bytes / 8
+  if (fetch === undefined) return loadWords(view, address, count)
   const word = fetch(address, shape)
-  return each.map(word)
+  return Array.from({ length: count }, (_, index) => word(index))
 }
 
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`

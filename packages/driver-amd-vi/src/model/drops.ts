@@ -1,25 +1,10 @@
 // What each command names, by the tags that copies hold: for the buffer, which has the caches forget it, and for adversarial mode.
 import { decode, decodeField, describe, renderLine } from '@iommu/bits'
-import type { Entry } from '@iommu/bits'
-import { dropOf, frameOf } from '@iommu/hardware'
-import type { Command, CommandEvent, FrameRange, Names } from '@iommu/hardware'
-import { commands, completionWait, invalidateDevtabEntry, invalidateIommuPages, invalidateIotlbPages, OPCODES } from '../tables/index.js'
+import { dropOf, sizedRange } from '@iommu/hardware'
+import type { Command, CommandEvent, Names } from '@iommu/hardware'
+import { commandLayout, completionWait, invalidateDevtabEntry, invalidateIommuPages, invalidateIotlbPages, OPCODES } from '../tables/index.js'
 
 type Words = readonly bigint[]
-
-/** The layout of a command, or undefined for an opcode that there is not. All commands share the place of Opcode. */
-export const commandLayout = (words: Words): Entry | undefined => commands[decodeField(completionWait, words, 'Opcode')]
-
-/** One page, or with S an aligned range: the lowest zero bit from bit 12 on is half of its size; no zero bit below 63: all. */
-const pageRange = (address: bigint, sized: boolean): FrameRange => {
-  if (!sized) return [frameOf(address), frameOf(address)]
-  let bit = 12n
-  while (bit < 63n && ((address >> bit) & 1n) === 1n) bit++
-  if (bit === 63n) return [0, Infinity]
-  const size = 1n << (bit + 1n)
-  const start = address & ~(size - 1n)
-  return [frameOf(start), frameOf(start + size - 1n)]
-}
 
 const devtabEntry = (words: Words): Names => {
   const { DeviceID } = decode(invalidateDevtabEntry, words)
@@ -32,14 +17,14 @@ const iommuPages = (words: Words): Names => {
   return {
     pages: {
       under: (tag) => tag.space === space && tag.domain === DomainID && tag.pasid === pasid,
-      range: pageRange(ADDR, S === 1), leavesOnly: PDE === 0,
+      range: sizedRange(ADDR, S === 1), leavesOnly: PDE === 0,
     },
   }
 }
 
 const iotlbPages = (words: Words): Names => {
   const { DeviceID, ADDR, S, GN, PASID } = decode(invalidateIotlbPages, words)
-  return { device: { source: DeviceID, pasid: GN === 1 ? PASID : 0, range: pageRange(ADDR, S === 1) } }
+  return { device: { source: DeviceID, pasid: GN === 1 ? PASID : 0, range: sizedRange(ADDR, S === 1) } }
 }
 
 /** INVALIDATE_IOMMU_ALL. Device TLBs are not the unit's. */

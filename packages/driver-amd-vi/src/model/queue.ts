@@ -2,10 +2,10 @@
 import { breaksReserved, decode, decodeField, describe, renderLine } from '@iommu/bits'
 import { frameOf } from '@iommu/hardware'
 import type { EventStream, Failures, PhysicalMemory } from '@iommu/hardware'
-import { completionWait, EVENT_CODES, invalidateIotlbPages, OPCODES } from '../tables/index.js'
+import { commandLayout, completionWait, EVENT_CODES, invalidateIotlbPages, OPCODES } from '../tables/index.js'
 import { forget } from './caches.js'
 import type { Caches } from './caches.js'
-import { commandLayout, drops } from './drops.js'
+import { drops } from './drops.js'
 import { commandEventOf, logEvent } from './event-log.js'
 import type { LogState } from './event-log.js'
 

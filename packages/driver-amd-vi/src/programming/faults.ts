@@ -2,8 +2,8 @@
 import { decode, encode } from '@iommu/bits'
 import { createRing, frameAddress } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
-import { EVENT_CODES, invalidDeviceRequestEvent, ioPageFaultEvent, iotlbInvTimeoutEvent, OFFSETS, status } from '../tables/index.js'
-import { restartEvents } from './registers.js'
+import { EVENT_CODES, illegalDevTableEntryEvent, OFFSETS, status } from '../tables/index.js'
+import { readStatus, restartEvents } from './registers.js'
 
 /** log2 of the log's entries: one page. */
 const LENGTH = 8
@@ -44,10 +44,10 @@ const ACCESSES: ReadonlySet<number> = new Set([
 ])
 const OF_THE_BUFFER: ReadonlySet<number> = new Set([EVENT_CODES.illegalCommandError, EVENT_CODES.commandHardwareError])
 
+/** Events have the fields of this one in the same places; all but the PASID of a page request, which is not read. */
 const readEvent = (words: readonly [bigint, bigint]): RecordedFault => {
-  const { Code: code, DeviceID, ADDR, RW, GN, PASIDHigh, DomainID } = decode(ioPageFaultEvent, words)
-  const pasid = code === EVENT_CODES.invalidDeviceRequest ? decode(invalidDeviceRequestEvent, words).PASID
-    : ACCESSES.has(code) && GN === 1 ? (PASIDHigh << 16) | DomainID : 0
+  const { Code: code, DeviceID, ADDR, RW, GN, PASID } = decode(illegalDevTableEntryEvent, words)
+  const pasid = code === EVENT_CODES.invalidDeviceRequest || (ACCESSES.has(code) && GN === 1) ? PASID : 0
   return {
     code,
     ...(OF_THE_BUFFER.has(code) ? {} : { source: DeviceID }),
@@ -74,16 +74,15 @@ export const createEventReader = (machine: Machine): EventReader | undefined => 
     const tail = Number(registers.read64(OFFSETS.EVT_TAIL))
     while (head !== tail) {
       const at = base + BigInt(head)
-      const words = [memory.load64(at), memory.load64(at + 8n)] as const
+      const event = readEvent([memory.load64(at), memory.load64(at + 8n)])
       // Zeroed, so that the next event there is not taken for this one (Linux, `iommu_print_event`).
       memory.store128(at, 0n, 0n)
-      const event = readEvent([words[0], words[1]])
-      if (event.code === EVENT_CODES.iotlbInvTimeout) silent = decode(iotlbInvTimeoutEvent, words).DeviceID
+      if (event.code === EVENT_CODES.iotlbInvTimeout) silent = event.source
       taken.push(event)
       head = ring.next(head)
       registers.write64(OFFSETS.EVT_HEAD, BigInt(head))
     }
-    if (decode(status, [registers.read64(OFFSETS.STATUS)]).EvtOvf === 0) return
+    if (readStatus(machine).EvtOvf === 0) return
     overflow = true
     registers.write64(OFFSETS.STATUS, encode(status, { EvtOvf: 1 })[0] as bigint)
     restartEvents(machine)

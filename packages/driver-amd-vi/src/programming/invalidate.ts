@@ -1,11 +1,10 @@
 // What must be flushed, and in which order. Pure: facts of a change become commands.
 import { encode } from '@iommu/bits'
+import { coveringShift, sizedAddress, WHOLE_SPACE } from '@iommu/hardware'
 import {
-  invalidateDevtabEntry, invalidateIommuAll, invalidateIommuPages, invalidateIotlbPages, OPCODES,
+  completionWait, invalidateDevtabEntry, invalidateIommuAll, invalidateIommuPages, invalidateIotlbPages, OPCODES,
 } from '../tables/index.js'
 import type { Command, Flushes } from './plan.js'
-
-const two = (words: readonly bigint[]): Command => [words[0] as bigint, words[1] as bigint]
 
 /** A device TLB that has to be told: its source, and its ATS queue depth as the capability gives it (0 means 32). */
 export interface DeviceTlb {
@@ -21,55 +20,51 @@ export interface PageTag {
 }
 
 const devtabEntry = (source: number): Command =>
-  two(encode(invalidateDevtabEntry, { Opcode: OPCODES.invalidateDevtabEntry, DeviceID: source }))
+  encode(invalidateDevtabEntry, { Opcode: OPCODES.invalidateDevtabEntry, DeviceID: source })
 
-export const everything = (): Command => two(encode(invalidateIommuAll, { Opcode: OPCODES.invalidateIommuAll }))
+/** Writes `turn` to an address once everything before it is complete. */
+export const waitFor = (address: bigint, turn: bigint): Command =>
+  encode(completionWait, { Opcode: OPCODES.completionWait, S: 1, StoreAddress: address, Data: turn })
 
-/** The whole 64-bit space: every bit from 12 on is one, but the highest (Linux, `build_inv_address`). */
-const ALL_ADDRESSES = 0x7fff_ffff_ffff_f000n
+export const everything = (): Command => encode(invalidateIommuAll, { Opcode: OPCODES.invalidateIommuAll })
 
-/** More address bits than these differ: everything is meant. */
+/** More address bits than these differ: everything is meant (Linux, `build_inv_address`). */
 const WIDEST_RANGE = 52
 
-/** An aligned range of 2^pageShift bytes: the lowest zero bit from bit 12 on is half of it. */
-const sized = (start: bigint, pageShift: number): { readonly S: number; readonly ADDR: bigint } => {
-  if (pageShift > WIDEST_RANGE) return { S: 1, ADDR: ALL_ADDRESSES }
-  const shift = BigInt(pageShift)
-  const first = (start >> shift) << shift
-  return pageShift === 12 ? { S: 0, ADDR: first } : { S: 1, ADDR: first | (((1n << (shift - 1n)) - 1n) & ~0xfffn) }
+/** Both ends inclusive. */
+export interface Range {
+  readonly start: bigint
+  readonly end: bigint
 }
 
-/** log2 of the smallest aligned range that covers both ends, inclusive; 12 at the least. */
-export const coveringShift = (start: bigint, end: bigint): number => {
-  let shift = 12
-  while (start >> BigInt(shift) !== end >> BigInt(shift)) shift++
-  return shift
+/** One page, or an aligned range around both ends; everything where there is no range. */
+const named = (range?: Range): { readonly S: number; readonly ADDR: bigint } => {
+  const shift = range === undefined ? WHOLE_SPACE : coveringShift(range.start, range.end)
+  return { S: shift > 12 ? 1 : 0, ADDR: sizedAddress(range?.start ?? 0n, shift > WIDEST_RANGE ? WHOLE_SPACE : shift) }
 }
 
-const pages = ({ domainId, pasid }: PageTag, range: { readonly S: number; readonly ADDR: bigint }, PDE: number): Command =>
-  two(encode(invalidateIommuPages, {
+const pages = ({ domainId, pasid }: PageTag, range: ReturnType<typeof named>, PDE: number): Command =>
+  encode(invalidateIommuPages, {
     Opcode: OPCODES.invalidateIommuPages, DomainID: domainId, PDE, ...range,
     ...(pasid === undefined ? {} : { GN: 1, PASID: pasid }),
-  }))
+  })
 
 /** Everything under a tag. */
-export const flushTag = (tag: PageTag): Command => pages(tag, { S: 1, ADDR: ALL_ADDRESSES }, 1)
+export const flushTag = (tag: PageTag): Command => pages(tag, named(), 1)
 
 /** Pages of a tag, both ends inclusive. `leavesOnly`: no table page was freed, paging-structure caches may stay. */
 export const flushPages = (tag: PageTag, start: bigint, end: bigint, leavesOnly: boolean): readonly Command[] =>
-  [pages(tag, sized(start, coveringShift(start, end)), leavesOnly ? 0 : 1)]
+  [pages(tag, named({ start, end }), leavesOnly ? 0 : 1)]
 
 /** Outstanding invalidations that a queue depth of 0 stands for. */
 const DEEPEST = 32
 
 /** The same pages in a device TLB, or everything there. PASID 0 is the form without PASID. */
-export const flushDevicePages = (
-  { source, queueDepth }: DeviceTlb, pasid: number, range?: { readonly start: bigint; readonly end: bigint },
-): Command => two(encode(invalidateIotlbPages, {
+export const flushDevicePages = ({ source, queueDepth }: DeviceTlb, pasid: number, range?: Range): Command => encode(invalidateIotlbPages, {
   Opcode: OPCODES.invalidateIotlbPages, DeviceID: source, QueueID: source, MaxPend: queueDepth === 0 ? DEEPEST : queueDepth,
-  ...(range === undefined ? { S: 1, ADDR: ALL_ADDRESSES } : sized(range.start, coveringShift(range.start, range.end))),
+  ...named(range),
   ...(pasid === 0 ? {} : { GN: 1, PASID: pasid }),
-}))
+})
 
 /** What a device table entry says about itself when it is changed. */
 export interface EntryFacts {

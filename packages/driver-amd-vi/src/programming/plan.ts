@@ -1,9 +1,10 @@
 // Plans a change: from the words that an entry has to the words that it is to have. Pure.
 import { decode, encode } from '@iommu/bits'
+import type { Words } from '@iommu/bits'
 import { deviceTableEntry, platformWords } from '../tables/index.js'
 
 /** A command as the buffer takes it. */
-export type Command = readonly [bigint, bigint]
+export type Command = Words
 
 /**
  * One step of a change. A store of two values is one indivisible 16-byte store, of one value an 8-byte store; `index`
@@ -23,7 +24,6 @@ export interface Flushes {
   readonly behind: readonly (readonly Command[])[]
 }
 
-type Words = readonly bigint[]
 type Half = 0 | 2
 
 const half = (words: Words, index: Half): readonly [bigint, bigint] => [words[index] as bigint, words[index + 1] as bigint]

@@ -1,12 +1,13 @@
 // The command buffer from the driver's side: submit, wait, recover.
-import { decode, encode } from '@iommu/bits'
+import { decode } from '@iommu/bits'
 import { IommuError } from '@iommu/core'
 import { createRing, frameAddress } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
-import { completionWait, invalidateIotlbPages, OFFSETS, OPCODES, status } from '../tables/index.js'
+import { invalidateIotlbPages, OFFSETS, OPCODES } from '../tables/index.js'
 import type { EventReader } from './faults.js'
+import { waitFor } from './invalidate.js'
 import type { Command } from './plan.js'
-import { restartCommands } from './registers.js'
+import { readStatus, restartCommands } from './registers.js'
 
 /** log2 of the buffer's entries: one page. */
 const LENGTH = 8
@@ -36,11 +37,7 @@ export const createCommandBuffer = (machine: Machine): CommandBuffer | undefined
   const base = frameAddress(bufferFrame)
   const done = frameAddress(doneFrame)
   const ring = createRing(2 ** LENGTH, 16)
-  const isRunning = (): boolean => decode(status, [registers.read64(OFFSETS.STATUS)]).CmdRun === 1
-  const waitFor = (turn: bigint): Command => {
-    const words = encode(completionWait, { Opcode: OPCODES.completionWait, S: 1, StoreAddress: done, Data: turn })
-    return [words[0] as bigint, words[1] as bigint]
-  }
+  const isRunning = (): boolean => readStatus(machine).CmdRun === 1
   const tellsDevice = (command: Command): boolean =>
     decode(invalidateIotlbPages, command).Opcode === OPCODES.invalidateIotlbPages
   return {
@@ -53,10 +50,10 @@ export const createCommandBuffer = (machine: Machine): CommandBuffer | undefined
       return {
         submit(commands) {
           turn++
-          for (const each of [...commands, waitFor(turn)]) {
+          for (const each of [...commands, waitFor(done, turn)]) {
             const head = Number(registers.read64(OFFSETS.CMD_HEAD))
             if (ring.room(head, tail) === 0) throw new IommuError('ENODEV', 'the command buffer is full and does not drain', { head, tail })
-            memory.store128(base + BigInt(tail), each[0], each[1])
+            memory.store128(base + BigInt(tail), each[0] as bigint, each[1] as bigint)
             tail = ring.next(tail)
           }
           memory.order()

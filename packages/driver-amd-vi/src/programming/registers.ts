@@ -1,17 +1,23 @@
 // The register side of programming: where tables and rings lie, and the order in which an IOMMU goes on.
-import { encode } from '@iommu/bits'
+import { decode, encode } from '@iommu/bits'
+import type { Values } from '@iommu/bits'
 import type { Machine } from '@iommu/hardware'
-import { commandBufferBase, control, deviceTableBase, eventLogBase, OFFSETS } from '../tables/index.js'
+import { commandBufferBase, control, deviceTableBase, eventLogBase, OFFSETS, status } from '../tables/index.js'
 
-/** The table and the rings of an IOMMU. Lengths are log2 of entries, the size is in pages of 4 KiB. */
-export interface Places {
-  readonly deviceTable: bigint
-  readonly deviceTablePages: number
-  readonly commands: bigint
-  readonly commandLength: number
-  readonly events: bigint
-  readonly eventLength: number
+/** Where a ring lies; its length is log2 of entries. */
+interface RingPlace {
+  readonly base: bigint
+  readonly length: number
 }
+
+/** What an IOMMU goes by. The table's size is in pages of 4 KiB. */
+export interface Places {
+  readonly table: { readonly base: bigint; readonly pages: number }
+  readonly commands: RingPlace
+  readonly events: RingPlace
+}
+
+export const readStatus = ({ registers }: Machine): Values<(typeof status)['fields']> => decode(status, [registers.read64(OFFSETS.STATUS)])
 
 type Switches = Partial<Record<'IommuEn' | 'CmdBufEn' | 'EvtLogEn' | 'GTEn' | 'Coherent', number>>
 
@@ -25,13 +31,13 @@ const clearRing = ({ registers }: Machine, head: number, tail: number): void => 
 }
 
 /** Everything but translation itself: the tables' places, both rings on, and guest translation where there is any. */
-export const prepare = (machine: Machine, places: Places, guest: boolean): void => {
+export const prepare = (machine: Machine, { table, commands, events }: Places, guest: boolean): void => {
   const { registers } = machine
   setControl(machine, { IommuEn: 0, CmdBufEn: 0, EvtLogEn: 0, GTEn: 0 })
-  registers.write64(OFFSETS.DEVTAB_BASE, encode(deviceTableBase, { Base: places.deviceTable, Size: places.deviceTablePages - 1 })[0] as bigint)
-  registers.write64(OFFSETS.CMD_BASE, encode(commandBufferBase, { Base: places.commands, Len: places.commandLength })[0] as bigint)
+  registers.write64(OFFSETS.DEVTAB_BASE, encode(deviceTableBase, { Base: table.base, Size: table.pages - 1 })[0] as bigint)
+  registers.write64(OFFSETS.CMD_BASE, encode(commandBufferBase, { Base: commands.base, Len: commands.length })[0] as bigint)
   restartCommands(machine)
-  registers.write64(OFFSETS.EVT_BASE, encode(eventLogBase, { Base: places.events, Len: places.eventLength })[0] as bigint)
+  registers.write64(OFFSETS.EVT_BASE, encode(eventLogBase, { Base: events.base, Len: events.length })[0] as bigint)
   restartEvents(machine)
   setControl(machine, { Coherent: 1, GTEn: guest ? 1 : 0 })
 }

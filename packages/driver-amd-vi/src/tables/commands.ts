@@ -1,6 +1,6 @@
 // Command buffer entries, one layout per opcode.
-import { address, bit, entry, field, split, wide } from '@iommu/bits'
-import type { Entry } from '@iommu/bits'
+import { address, bit, decodeField, entry, field, split, wide } from '@iommu/bits'
+import type { Entry, Words } from '@iommu/bits'
 
 const BOTH = ['linux', 'qemu'] as const
 const from = { confirmedBy: BOTH } as const
@@ -118,3 +118,6 @@ export const commands: Readonly<Record<number, Entry>> = /* @__PURE__ */ (() => 
   [OPCODES.completePprRequest]: completePprRequest,
   [OPCODES.invalidateIommuAll]: invalidateIommuAll,
 }))()
+
+/** The layout of a command, or undefined for an opcode that there is not. */
+export const commandLayout = (words: Words): Entry | undefined => commands[decodeField(completionWait, words, 'Opcode')]

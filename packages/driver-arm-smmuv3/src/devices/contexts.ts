@@ -1,6 +1,6 @@
 // A device's CD table: one array, or leaves of 1024 contexts that are made as they are needed.
-import { IommuError } from '@iommu/core'
 import type { Pasid } from '@iommu/core'
+import { noMemory } from '@iommu/core/driver'
 import { frameAddress, frameOf } from '@iommu/hardware'
 import { levelOneContextWords } from '../domains/words.js'
 import { cfgiContext } from '../programming/invalidate.js'
@@ -33,10 +33,9 @@ export const createContexts = (unit: Unit, sources: readonly number[], max: numb
   const { memory } = unit.machine
   const allocate = (bytes: number, what: string): { readonly address: bigint; readonly frames: number } => {
     const frames = Math.max(1, bytes / 4096)
-    const first = memory.pages.allocate(frames)
-    if (first === undefined) throw new IommuError('ENOMEM', `no memory for ${what}`, { frames })
-    if (!unit.coherent) memory.writeBack(frameAddress(first), frames * 4096)
-    return { address: frameAddress(first), frames }
+    const address = frameAddress(memory.pages.allocate(frames) ?? noMemory(what, { frames }))
+    if (!unit.coherent) memory.writeBack(address, frames * 4096)
+    return { address, frames }
   }
   const leaves = max > LEAF_BITS
   const table = allocate(leaves ? 2 ** (max - LEAF_BITS) * 8 : 2 ** max * CONTEXT_BYTES, 'a CD table')

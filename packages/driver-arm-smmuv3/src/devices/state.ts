@@ -2,6 +2,7 @@
 import type { Device, Pasid } from '@iommu/core'
 import { forceAll, makeAll } from '@iommu/core/driver'
 import type { Points, Warn } from '@iommu/core/driver'
+import { loadWords } from '@iommu/hardware'
 import type { Words } from '@iommu/bits'
 import type { StageTwoFacts } from '../domains/words.js'
 import { apply } from '../programming/apply.js'
@@ -55,7 +56,7 @@ type EntryChange = Extract<Change, { what: 'entry' }>
 const isChanged = ({ from, to }: EntryChange): boolean => from.some((word, index) => word !== to[index])
 
 const load = (unit: Unit, { address, from }: EntryChange): bigint[] =>
-  from.map((_, index) => unit.machine.memory.load64(address + BigInt(index * 8)))
+  loadWords(unit.machine.memory, address, from.length)
 
 const bytesOf = ({ from }: EntryChange): number => from.length * 8
 

@@ -1,5 +1,5 @@
 // The SMMU's side of adversarial mode: which entries a request reads, under which tags, and the walks.
-import { createAdversary, frameOf, supplied } from '@iommu/hardware'
+import { createAdversary, frameOf, framesAround, keyOf, stoppedBy, supplied } from '@iommu/hardware'
 import type { Adversary, AdversaryOptions, EntryTag, Fetch, Fetched, HardwareEvent, Look, Reached, Vendor, Walked } from '@iommu/hardware'
 import { LEAF, rootPointer, walkFrom } from '@iommu/page-table'
 import type { Format, TablePointer } from '@iommu/page-table'
@@ -14,29 +14,12 @@ import { translate } from './translate.js'
 import type { Hardware } from './translate.js'
 import { smmuWalk } from './walks.js'
 
-/** Runs a fetch; what stops it is an answer like others, since it is kept. */
-const attempt = <T>(run: () => T): T | Stopped => {
-  try {
-    return run()
-  } catch (error) {
-    if (error instanceof Stopped) return error
-    throw error
-  }
-}
-
-/** For outcomes: throws what stopped a fetch. */
-const usable = <T extends object>(copy: T | Stopped): T => {
-  if (copy instanceof Stopped) throw copy
-  return copy
-}
+const { attempt, usable } = stoppedBy(Stopped)
 
 const formatKey = ({ name, inputBits, levels, granuleShift, addressBits }: Format): string =>
   `${name} ${inputBits} ${levels} ${granuleShift} ${addressBits}`
 
-const keyOf = (copy: object): string => JSON.stringify(copy, (name, value: unknown) => {
-  if (typeof value === 'bigint') return value.toString(16)
-  return name === 'format' ? formatKey(value as Format) : value
-})
+const copyKey = (copy: object): string => keyOf(copy, (name, member) => (name === 'format' ? formatKey(member as Format) : member))
 
 /** Frames that a stream's CD table takes; of a 2-level table those of level 1. */
 const contextFrames = ({ contexts, max, leafBits }: StageOne): number[] => {
@@ -57,25 +40,18 @@ const rootFrames = ({ rootBits }: { readonly rootBits: number }): number => Math
 const copied = <T extends object>(
   tag: Pick<EntryTag, 'cache' | 'source' | 'pasid'>, value: T | Stopped, domain: number, names: readonly number[],
 ): Fetched<T | Stopped> => ({
-  value, key: value instanceof Stopped ? `stopped ${value.event ?? ''}` : keyOf(value), keeps: true, names,
+  value, key: value instanceof Stopped ? `stopped ${value.event ?? ''}` : copyKey(value), keeps: true, names,
   tag: { ...tag, domain, absent: value instanceof Stopped },
 })
-
-/** The frames around one that a page or a pointer of so many address bits covers. */
-const extent = (frame: number, shift: number): { readonly first: number; readonly last: number } => {
-  const span = 2 ** (shift - 12)
-  const first = Math.floor(frame / span) * span
-  return { first, last: first + span - 1 }
-}
 
 const walkOf = ({ format, root, address, attributes }: Asked) =>
   (memory: Reader['view'], start: TablePointer | undefined, reach: (pointer: Reached<TablePointer>) => void): Walked<Translation> => {
     const frame = frameOf(address)
     const leaf = walkFrom(smmuWalk, format, memory, frame, start ?? rootPointer(format, root), (pointer, covers) =>
-      reach({ value: pointer, key: keyOf(pointer), page: pointer.frame, ...extent(frame, covers) }))
+      reach({ value: pointer, key: keyOf(pointer), page: pointer.frame, ...framesAround(frame, covers) }))
     // That nothing is mapped is never kept.
     const keeps = leaf.status === LEAF
-    return { value: { leaf, attributes }, key: `${keyOf(leaf)} ${attributes}`, keeps, ...extent(frame, keeps ? leaf.pageShift : 12) }
+    return { value: { leaf, attributes }, key: `${keyOf(leaf)} ${attributes}`, keeps, ...framesAround(frame, keeps ? leaf.pageShift : 12) }
   }
 
 /** Copies and translations as the look gives them. */

@@ -1,9 +1,11 @@
 // The caches of the hardware: what each invalidation command drops, and nothing more.
-import { createEntryCache } from '@iommu/hardware'
+import { createEntryCache, forgetInDevice } from '@iommu/hardware'
 import type { DeviceTlbs, EntryCache } from '@iommu/hardware'
-import { createTranslations } from '@iommu/page-table'
+import { createTranslations, forgetPages } from '@iommu/page-table'
 import type { Translations } from '@iommu/page-table'
 import type { Below, ContextCopy, Stopped, StreamCopy } from './copies.js'
+import { SPACES } from './drops.js'
+import type { CachedEntry, SmmuNames } from './drops.js'
 import type { Leaf } from './walks.js'
 
 /** What a cached entry is found by. Entries of level 1 stand for several streams or contexts, from the one named on. */
@@ -42,7 +44,6 @@ const PASIDS = 0x10_0000
 
 /** The tag of a stage 1 translation. */
 export const stage1Tag = (vmid: number, asid: number): number => vmid * IDS + asid
-export const vmidOf = (tag: number): number => Math.floor(tag / IDS)
 /** The key of a context's copy. */
 export const contextKey = (source: number, pasid: number): number => source * PASIDS + pasid
 
@@ -60,20 +61,18 @@ export const createCaches = (iotlb = true): Caches => ({
   devices: new Map(),
 })
 
-/** Drops the copies of streams in a range, and of everything reached through them. Level 1 stays where only leaves changed. */
-export const dropStreams = (caches: Caches, first: number, last: number, leafOnly: boolean): void => {
-  const inside = ({ source, span }: Place): boolean => source <= last && source + span > first
-  const stream = ({ source }: Place): boolean => source >= first && source <= last
-  caches.streams.drop(inside)
-  caches.levelOneContexts.drop(stream)
-  caches.contexts.drop(stream)
-  if (!leafOnly) caches.levelOneStreams.drop(inside)
-}
-
-/** Drops the copies of one context of a stream, or of all. */
-export const dropContexts = (caches: Caches, source: number, pasid: number | 'all', leafOnly: boolean): void => {
-  const matches = (place: Place): boolean => place.source === source
-    && (pasid === 'all' || (place.pasid <= pasid && place.pasid + place.span > pasid))
-  caches.contexts.drop(matches)
-  if (!leafOnly) caches.levelOneContexts.drop(matches)
+/** Drops what an invalidation names, and nothing more. */
+export const forget = (caches: Caches, { entry, pages, device }: SmmuNames): void => {
+  if (entry !== undefined) {
+    const drop = <T>(cache: CachedEntry, entries: Entries<T>): number => entries.drop((place) => entry({ cache, ...place, domain: 0, absent: false }))
+    drop('l1std', caches.levelOneStreams)
+    drop('ste', caches.streams)
+    drop('l1cd', caches.levelOneContexts)
+    drop('cd', caches.contexts)
+  }
+  if (pages !== undefined) {
+    forgetPages(caches.stage1, (tag) => pages.under({ space: SPACES.stage1, domain: tag % IDS, pasid: Math.floor(tag / IDS) }), pages)
+    forgetPages(caches.stage2, (vmid) => pages.under({ space: SPACES.stage2, domain: vmid, pasid: 0 }), pages)
+  }
+  if (device !== undefined) forgetInDevice(caches.devices, device)
 }

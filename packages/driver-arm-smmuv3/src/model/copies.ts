@@ -1,4 +1,5 @@
-// Copies: what hardware makes of a stream table entry or a context descriptor when it fetches one.
+// Copies: what hardware makes of a stream table entry or a context descriptor when it fetches one. Long, because every
+// condition that makes an entry illegal is a line here.
 import { decode, decodeField, wordCount } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
 import { frameOf } from '@iommu/hardware'
@@ -202,23 +203,33 @@ export const fetchStream = (reader: Reader, address: bigint): StreamCopy => {
 /** SHCFG is heeded where attributes can be overridden; else as incoming. */
 const shareabilityOf = ({ attributeOverride }: Capabilities, SHCFG: number): number => (attributeOverride ? SHCFG : 1)
 
+/** The largest T0SZ: smaller tables want IDR3.STT. */
+const largestSize = ({ smallTables }: Capabilities): number => (smallTables ? 48 : 39)
+
+/** log2 of the contexts of a leaf, by S1Fmt; its reserved value behaves as 0. */
+const LEAF_BITS = [0, 6, 10, 0] as const
+/** By S1DSS; its reserved value behaves as 0. */
+const SUBSTREAMS = ['terminate', 'bypass', 'first', 'terminate'] as const
+
 const stageOne = ({ capabilities }: Reader, words: readonly bigint[], said: Said): StreamCopy => {
   const e = decode(streamEntry, words)
-  said(words, () => `stage 1, ${e.S1CDMax === 0 ? 'one context' : `${2 ** e.S1CDMax} contexts`} at ${hex(e.S1ContextPtr)}`)
-  const illegal = e.S1CDMax > capabilities.substreamBits
-    || (e.S1CDMax > 0 && e.S1Fmt !== 0 && (!capabilities.twoLevelContexts || e.S1Fmt === 3))
-    || (e.S1CDMax > 0 && e.S1DSS === 3)
-    || (e.STRW & 1) === 1 || (e.STRW === 2 && !capabilities.hypervisor)
+  // What belongs to a feature that the SMMU does not have is not looked at.
+  const max = capabilities.substreamBits === 0 ? 0 : e.S1CDMax
+  const leafBits = max === 0 ? 0 : LEAF_BITS[e.S1Fmt] as 0 | 6 | 10
+  said(words, () => `stage 1, ${max === 0 ? 'one context' : `${2 ** max} contexts`} at ${hex(e.S1ContextPtr)}`)
+  const illegal = max > capabilities.substreamBits
+    || (leafBits !== 0 && !capabilities.twoLevelContexts)
+    || (capabilities.hypervisor && (e.STRW & 1) === 1)
     || (e.S1STALLD === 1 && capabilities.stalls !== 'optional')
-    || (e.EATS === 2)
+    || (capabilities.ats && e.EATS === 2)
     || (capabilities.stage2 && e.S2VMID > 0xff && capabilities.vmidBits === 8)
   if (illegal) throw new Stopped('C_BAD_STE')
   return {
     kind: 'stage 1',
     contexts: e.S1ContextPtr,
-    leafBits: e.S1CDMax === 0 || e.S1Fmt === 0 ? 0 : e.S1Fmt === 1 ? 6 : 10,
-    max: e.S1CDMax,
-    substream: e.S1DSS === 0 ? 'terminate' : e.S1DSS === 1 ? 'bypass' : 'first',
+    leafBits,
+    max,
+    substream: SUBSTREAMS[e.S1DSS] as (typeof SUBSTREAMS)[number],
     stallsDisabled: e.S1STALLD === 1,
     vmid: capabilities.stage2 ? e.S2VMID : 0,
     tag: capabilities.stage2 ? `VMID ${e.S2VMID} ` : '',
@@ -237,12 +248,12 @@ const stageTwo = ({ capabilities, formats }: Reader, words: readonly bigint[], s
     stage: 2, granule, inputBits: 64 - e.S2T0SZ, outputBits, levels: stageTwoShape(granule, e.S2SL0), accessFaults: e.S2AFFD === 0 && e.S2HA === 0,
   })
   const illegal = format === undefined || e.S2AA64 === 0 || e.S2ENDI === 1
-    || 64 - e.S2T0SZ > capabilities.outputBits
+    || 64 - e.S2T0SZ > capabilities.outputBits || e.S2T0SZ > largestSize(capabilities)
     || e.S2TTB >> BigInt(outputBits) !== 0n
-    || ((e.S2HA === 1 || e.S2HD === 1) && capabilities.flagUpdates === 0)
+    || (e.S2HA === 1 && capabilities.flagUpdates === 0) || (e.S2HD === 1 && capabilities.flagUpdates < 2)
     || (e.S2VMID > 0xff && capabilities.vmidBits === 8)
     || (e.S2S === 1 && capabilities.stalls === 'never') || (e.S2S === 0 && capabilities.stalls === 'always')
-    || e.EATS === 2 || ((e.EATS & 1) === 1 && e.S2S === 1)
+    || (capabilities.ats && (e.EATS === 2 || (e.EATS === 1 && e.S2S === 1)))
   if (illegal) throw new Stopped('C_BAD_STE')
   return {
     kind: 'stage 2', vmid: e.S2VMID, tag: `VMID ${e.S2VMID}`, ats: capabilities.ats && e.EATS === 1,
@@ -283,8 +294,7 @@ export const fetchContext = (reader: Reader, stream: StageOne, address: bigint, 
   const tables = (disabled: number, code: number | undefined, size: number, base: bigint): Tables | undefined => {
     if (disabled === 1) return undefined
     const granule = code === undefined ? undefined : granuleOf(code)
-    // 48-bit input addresses; T0SZ beyond 39 needs IDR3.STT.
-    const fits = size >= 64 - capabilities.inputBits && size <= (capabilities.smallTables ? 48 : 39)
+    const fits = size >= 64 - capabilities.inputBits && size <= largestSize(capabilities)
     const format = granule === undefined || !fits || !capabilities.granules.includes(granule) ? undefined
       : formats({ stage: 1, granule, inputBits: 64 - size, outputBits, levels: 0, accessFaults: d.AFFD === 0 && d.HA === 0 })
     if (format === undefined || d.ENDI === 1 || base >> BigInt(outputBits) !== 0n) throw new Stopped('C_BAD_CD')
@@ -294,7 +304,7 @@ export const fetchContext = (reader: Reader, stream: StageOne, address: bigint, 
     || (d.S === 1 && (stream.stallsDisabled || capabilities.stalls === 'never')) || (d.S === 0 && capabilities.stalls === 'always')
     || (d.A === 0 && capabilities.abortOnly)
     || (d.HA === 1 && capabilities.flagUpdates === 0) || (d.HD === 1 && capabilities.flagUpdates < 2)
-    || (d.HAFT === 1 && (d.HA === 0 || capabilities.flagUpdates < 3))
+    || (d.HAFT === 1 && d.HA === 0 && capabilities.flagUpdates === 3)
     || (d.ASID > 0xff && capabilities.asidBits === 8)
   if (illegal) throw new Stopped('C_BAD_CD')
   return {

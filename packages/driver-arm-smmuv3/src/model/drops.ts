@@ -1,80 +1,123 @@
-// What each invalidation command names, as adversarial mode asks: by the tags that copies hold.
+// What each command names, by the tags that copies hold: for the queue, which has the caches forget it, and for adversarial mode.
 import { decode, describe, renderLine } from '@iommu/bits'
-import { dropsNothing } from '@iommu/hardware'
-import type { Command, CommandEvent, Drop, EntryTag, Held } from '@iommu/hardware'
+import { dropOf, frameOf } from '@iommu/hardware'
+import type { Command, CommandEvent, EntryTag, FrameRange, Names, TranslationTag } from '@iommu/hardware'
 import {
-  atcInvCommand, CFGI_ALL_RANGE, cfgiCdAllCommand, cfgiCdCommand, cfgiSteCommand, cfgiSteRangeCommand, OPCODES, tlbiNhAllCommand,
-  tlbiNhAsidCommand, tlbiNhVaaCommand, tlbiNhVaCommand, tlbiS12VmallCommand, tlbiS2IpaCommand,
+  ATC_INV_ALL, atcInvCommand, CFGI_ALL_RANGE, cfgiCdAllCommand, cfgiCdCommand, cfgiSteCommand, cfgiSteRangeCommand, commandLayout, opcodeOf,
+  OPCODES, tlbiNhAllCommand, tlbiNhAsidCommand, tlbiNhVaaCommand, tlbiNhVaCommand, tlbiS12VmallCommand, tlbiS2IpaCommand,
 } from '../tables/index.js'
-import { commandLayout, deviceRange, opcodeOf, pageRange } from './queue.js'
-import type { ByAddress } from './queue.js'
 
 type Words = readonly bigint[]
-type Place = Pick<Held<unknown>, 'first' | 'last'>
-type Tagged = Pick<Held<unknown>, 'tag'>
 
 /** Spaces of translations. Stage 1 is tagged by ASID and, in the place of the PASID, by VMID. */
 export const SPACES = { stage1: 'stage 1', stage2: 'stage 2' } as const
 
-const meets = ([first, last]: readonly [number, number], held: Place): boolean => held.first <= last && held.last >= first
+/** Entries that are cached, of level 1 and those with streams and contexts. */
+export type CachedEntry = 'l1std' | 'ste' | 'l1cd' | 'cd'
 
-/** Streams, and the contexts that are reached through them (IHI0070 4.3.1). */
-const streams = (first: number, last: number): Drop =>
-  ({ ...dropsNothing, below: true, entry: ({ source }: EntryTag) => source >= first && source <= last })
+/** What a command names. `span`: how many streams or contexts an entry stands for, from the one named on; 1 if absent. */
+export interface SmmuNames extends Names {
+  readonly entry?: (tag: EntryTag & { readonly span?: number }) => boolean
+}
 
-const contexts = (source: number, pasid: number | 'all'): Drop => ({
-  ...dropsNothing,
-  entry: (tag) => tag.cache === 'cd' && tag.source === source && (pasid === 'all' || tag.pasid === pasid),
+/** Streams, and the contexts that are reached through them (IHI0070 4.3.1). Level 1 stays where only leaves changed. */
+const streams = (first: number, last: number, leafOnly: boolean): SmmuNames => ({
+  below: true,
+  entry: ({ cache, source, span = 1 }) => (cache === 'l1std'
+    ? !leafOnly && source <= last && source + span > first
+    : source >= first && source <= last),
 })
 
-const tags = (matches: (held: Tagged) => boolean): Drop => ({ ...dropsNothing, translation: matches })
-
-const pages = (d: ByAddress, matches: (held: Tagged) => boolean): Drop => ({
-  ...dropsNothing,
-  translation: (held) => matches(held) && meets(pageRange(d), held) && (d.Leaf === 0 || held.kind === 'leaf'),
+/** One context of a stream, or all. */
+const contexts = (stream: number, substream: number | 'all', leafOnly: boolean): SmmuNames => ({
+  entry: ({ cache, source, pasid, span = 1 }) => (cache === 'cd' || (cache === 'l1cd' && !leafOnly)) && source === stream
+    && (substream === 'all' || (pasid <= substream && pasid + span > substream)),
 })
 
-const stage1 = (VMID: number, ASID?: number) => ({ tag }: Tagged): boolean =>
-  tag.space === SPACES.stage1 && tag.pasid === VMID && (ASID === undefined || tag.domain === ASID)
-const stage2 = (VMID: number) => ({ tag }: Tagged): boolean => tag.space === SPACES.stage2 && tag.domain === VMID
+/** Values of commands by address. */
+export interface ByAddress {
+  readonly Address: bigint
+  readonly NUM: number
+  readonly SCALE: number
+  readonly TG: number
+  readonly TTL: number
+  readonly Leaf: number
+}
 
-const drops: Readonly<Record<number, { readonly kind: string; readonly of: (words: Words) => Drop }>> = {
-  [OPCODES.cfgiSte]: { kind: 'cfgi', of: (words) => { const d = decode(cfgiSteCommand, words); return streams(d.SID, d.SID) } },
+const GRANULES = [0, 12, 14, 16] as const
+
+/** First and last frame that a command by address names; without TG the page around it, of whatever size. */
+const pageRange = ({ Address, NUM, SCALE, TG }: ByAddress): FrameRange => {
+  const granule = GRANULES[TG] as number
+  const pages = TG === 0 ? 1 : (NUM + 1) * 2 ** SCALE * 2 ** (granule - 12)
+  return [frameOf(Address), frameOf(Address) + pages - 1]
+}
+
+/** First and last frame that an ATC_INV names. */
+const deviceRange = (Address: bigint, Size: number): FrameRange => {
+  if (Size >= ATC_INV_ALL) return [0, Infinity]
+  const first = Math.floor(frameOf(Address) / 2 ** Size) * 2 ** Size
+  return [first, first + 2 ** Size - 1]
+}
+
+type Under = (tag: TranslationTag) => boolean
+
+const everything: Under = () => true
+const stage1 = (VMID: number, ASID?: number): Under => ({ space, domain, pasid }) =>
+  space === SPACES.stage1 && pasid === VMID && (ASID === undefined || domain === ASID)
+const stage2 = (VMID: number): Under => ({ space, domain }) => space === SPACES.stage2 && domain === VMID
+const bothStages = (VMID: number): Under => {
+  const [first, second] = [stage1(VMID), stage2(VMID)]
+  return (tag) => first(tag) || second(tag)
+}
+
+const tags = (under: Under): SmmuNames => ({ pages: { under } })
+const pages = (d: ByAddress, under: Under): SmmuNames => ({ pages: { under, range: pageRange(d), leavesOnly: d.Leaf === 1 } })
+
+/** By opcode. The others name nothing that is cached here. */
+export const drops: Readonly<Record<number, { readonly kind: string; readonly names: (words: Words) => SmmuNames }>> = {
+  [OPCODES.cfgiSte]: {
+    kind: 'cfgi',
+    names(words) {
+      const { SID, Leaf } = decode(cfgiSteCommand, words)
+      return streams(SID, SID, Leaf === 1)
+    },
+  },
   [OPCODES.cfgiSteRange]: {
     kind: 'cfgi',
-    of(words) {
+    names(words) {
       const { SID, Range } = decode(cfgiSteRangeCommand, words)
       const count = 2 ** (Range + 1)
       const first = Math.floor(SID / count) * count
-      return Range === CFGI_ALL_RANGE ? streams(0, Infinity) : streams(first, first + count - 1)
+      return Range === CFGI_ALL_RANGE ? streams(0, Infinity, false) : streams(first, first + count - 1, false)
     },
   },
-  [OPCODES.cfgiCd]: { kind: 'cfgi', of: (words) => { const d = decode(cfgiCdCommand, words); return contexts(d.SID, d.SSID) } },
-  [OPCODES.cfgiCdAll]: { kind: 'cfgi', of: (words) => contexts(decode(cfgiCdAllCommand, words).SID, 'all') },
-  [OPCODES.tlbiNsnhAll]: { kind: 'tlbi', of: () => tags(() => true) },
-  [OPCODES.tlbiNhAll]: { kind: 'tlbi', of: (words) => tags(stage1(decode(tlbiNhAllCommand, words).VMID)) },
-  [OPCODES.tlbiNhAsid]: { kind: 'tlbi', of: (words) => { const d = decode(tlbiNhAsidCommand, words); return tags(stage1(d.VMID, d.ASID)) } },
-  [OPCODES.tlbiNhVa]: { kind: 'tlbi', of: (words) => { const d = decode(tlbiNhVaCommand, words); return pages(d, stage1(d.VMID, d.ASID)) } },
-  [OPCODES.tlbiNhVaa]: { kind: 'tlbi', of: (words) => { const d = decode(tlbiNhVaaCommand, words); return pages(d, stage1(d.VMID)) } },
-  [OPCODES.tlbiS12Vmall]: {
+  [OPCODES.cfgiCd]: {
+    kind: 'cfgi',
+    names(words) {
+      const { SID, SSID, Leaf } = decode(cfgiCdCommand, words)
+      return contexts(SID, SSID, Leaf === 1)
+    },
+  },
+  [OPCODES.cfgiCdAll]: { kind: 'cfgi', names: (words) => contexts(decode(cfgiCdAllCommand, words).SID, 'all', false) },
+  [OPCODES.tlbiNsnhAll]: { kind: 'tlbi', names: () => tags(everything) },
+  [OPCODES.tlbiNhAll]: { kind: 'tlbi', names: (words) => tags(stage1(decode(tlbiNhAllCommand, words).VMID)) },
+  [OPCODES.tlbiNhAsid]: {
     kind: 'tlbi',
-    of(words) {
-      const { VMID } = decode(tlbiS12VmallCommand, words)
-      const [first, second] = [stage1(VMID), stage2(VMID)]
-      return tags((held) => first(held) || second(held))
+    names(words) {
+      const { VMID, ASID } = decode(tlbiNhAsidCommand, words)
+      return tags(stage1(VMID, ASID))
     },
   },
-  [OPCODES.tlbiS2Ipa]: { kind: 'tlbi', of: (words) => { const d = decode(tlbiS2IpaCommand, words); return pages(d, stage2(d.VMID)) } },
+  [OPCODES.tlbiNhVa]: { kind: 'tlbi', names: (words) => { const d = decode(tlbiNhVaCommand, words); return pages(d, stage1(d.VMID, d.ASID)) } },
+  [OPCODES.tlbiNhVaa]: { kind: 'tlbi', names: (words) => { const d = decode(tlbiNhVaaCommand, words); return pages(d, stage1(d.VMID)) } },
+  [OPCODES.tlbiS12Vmall]: { kind: 'tlbi', names: (words) => tags(bothStages(decode(tlbiS12VmallCommand, words).VMID)) },
+  [OPCODES.tlbiS2Ipa]: { kind: 'tlbi', names: (words) => { const d = decode(tlbiS2IpaCommand, words); return pages(d, stage2(d.VMID)) } },
   [OPCODES.atcInv]: {
     kind: 'atc-inv',
-    of(words) {
-      const d = decode(atcInvCommand, words)
-      const range = deviceRange(d.Address, d.Size)
-      const pasid = d.SSV === 1 ? d.SSID : 0
-      return {
-        ...dropsNothing,
-        device: (held) => held.tag.domain === d.SID && (d.Global === 1 || held.tag.pasid === pasid) && meets(range, held),
-      }
+    names(words) {
+      const { SID, SSV, SSID, Global, Address, Size } = decode(atcInvCommand, words)
+      return { device: { source: SID, pasid: Global === 1 ? 'all' : SSV === 1 ? SSID : 0, range: deviceRange(Address, Size) } }
     },
   },
 }
@@ -87,5 +130,5 @@ export const commandOf = ({ words }: CommandEvent): Command | undefined => {
   const opcode = opcodeOf(words)
   if (opcode === OPCODES.sync) return { text, kind: 'sync', completes: true, fences: false }
   const found = drops[opcode]
-  return found === undefined ? undefined : { text, kind: found.kind, drop: found.of(words), completes: false, fences: false }
+  return found === undefined ? undefined : { text, kind: found.kind, drop: dropOf(found.names(words)), completes: false, fences: false }
 }

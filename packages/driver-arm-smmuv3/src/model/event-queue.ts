@@ -58,5 +58,5 @@ export const recordEvent = (state: EventQueueState, memory: PhysicalMemory, requ
   state.produced = (state.produced + 1) % (2 * size)
 }
 
-/** Whether an event of this code says that a translation failed, and not a configuration. */
-export const isTranslationFault = (code: number): boolean => code >= EVENTS.F_WALK_EABT && code <= EVENTS.F_PERMISSION
+/** Whether an event of this code is one of the four that a stage may keep silent about. A table that cannot be read is none (IHI0070 5.5). */
+export const isTranslationFault = (code: number): boolean => code >= EVENTS.F_TRANSLATION && code <= EVENTS.F_PERMISSION

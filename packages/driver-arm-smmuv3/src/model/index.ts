@@ -9,7 +9,7 @@ import { createEventQueueState, recordEvent } from './event-queue.js'
 import { createFormats } from './formats.js'
 import { defaultProfile, identificationWords } from './profile.js'
 import type { Profile } from './profile.js'
-import { createQueueRunner, createQueueState } from './queue.js'
+import { createQueueState, runQueue } from './queue.js'
 import { createRegisterDevice, raiseCommandError } from './registers.js'
 import type { UnitState } from './registers.js'
 import { inDevice, translate } from './translate.js'
@@ -57,7 +57,7 @@ export const createSmmuMachine = (options: ModelOptions = {}): SmmuMachine => {
     errors: 0, acknowledged: 0, plain: new Map(),
   }
   const device = createRegisterDevice(identification, state, {
-    runQueue: createQueueRunner(state.queue, { memory, caches, capabilities, events, failures, stopped: () => raiseCommandError(state) }),
+    runQueue: () => runQueue(state.queue, { memory, caches, capabilities, events, failures, stopped: () => raiseCommandError(state) }),
   })
   const hardware: Hardware = { memory, state, caches, capabilities, formats: createFormats() }
   return {

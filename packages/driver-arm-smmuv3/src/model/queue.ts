@@ -1,17 +1,16 @@
 // The command queue: fetches commands, refuses illegal ones, carries out the others.
-import { breaksReserved, decode, decodeField, describe, renderLine } from '@iommu/bits'
-import type { Entry } from '@iommu/bits'
+import { breaksReserved, decode, describe, renderLine } from '@iommu/bits'
 import { frameOf } from '@iommu/hardware'
 import type { EventStream, Failures, PhysicalMemory } from '@iommu/hardware'
-import { dropPages, dropTranslations } from '@iommu/page-table'
 import {
-  ATC_INV_ALL, atcInvCommand, CFGI_ALL_RANGE, cfgiCdAllCommand, cfgiCdCommand, cfgiSteCommand, cfgiSteRangeCommand, COMMAND_ERRORS,
-  commands, OPCODES, prefetchAddressCommand, priRespCommand, syncCommand, tlbiNhAllCommand, tlbiNhAsidCommand, tlbiNhVaaCommand,
-  tlbiNhVaCommand, tlbiS12VmallCommand, tlbiS2IpaCommand,
+  ATC_INV_ALL, atcInvCommand, COMMAND_ERRORS, commandLayout, opcodeOf, OPCODES, prefetchAddressCommand, priRespCommand, syncCommand,
+  tlbiNhVaaCommand, tlbiNhVaCommand, tlbiS2IpaCommand,
 } from '../tables/index.js'
 import type { Capabilities } from '../tables/index.js'
-import { dropContexts, dropStreams, stage1Tag, vmidOf } from './caches.js'
+import { forget } from './caches.js'
 import type { Caches } from './caches.js'
+import { drops } from './drops.js'
+import type { ByAddress } from './drops.js'
 
 /** Where the queue is and how far it has come. Indexes have a wrap bit above them. */
 export interface QueueState {
@@ -43,140 +42,33 @@ export interface QueueTarget {
 }
 
 type Words = readonly bigint[]
-/** False: illegal. */
-type Effect = (words: Words) => boolean
 
-/** Values of commands by address. */
-export interface ByAddress {
-  readonly Address: bigint
-  readonly NUM: number
-  readonly SCALE: number
-  readonly TG: number
-  readonly TTL: number
-  readonly Leaf: number
-}
+const isLegalRange = ({ NUM, SCALE, TG, TTL }: ByAddress, { rangeInvalidation }: Capabilities): boolean =>
+  (rangeInvalidation ? TG === 0 || NUM !== 0 || SCALE !== 0 || TTL !== 0 : NUM === 0 && SCALE === 0 && TG === 0 && TTL === 0)
 
-const GRANULES = [0, 12, 14, 16] as const
-
-/** First and last frame that a command by address names; without TG the page around it, of whatever size. */
-export const pageRange = ({ Address, NUM, SCALE, TG }: ByAddress): readonly [first: number, last: number] => {
-  const granule = GRANULES[TG] as number
-  const pages = TG === 0 ? 1 : (NUM + 1) * 2 ** SCALE * 2 ** (granule - 12)
-  return [frameOf(Address), frameOf(Address) + pages - 1]
-}
-
-/** First and last frame that an ATC_INV names. */
-export const deviceRange = (Address: bigint, Size: number): readonly [first: number, last: number] => {
-  if (Size >= ATC_INV_ALL) return [0, Infinity]
-  const first = Math.floor(frameOf(Address) / 2 ** Size) * 2 ** Size
-  return [first, first + 2 ** Size - 1]
-}
-
-const isIllegalRange = ({ NUM, SCALE, TG, TTL }: ByAddress, { rangeInvalidation }: Capabilities): boolean =>
-  (rangeInvalidation ? TG !== 0 && NUM === 0 && SCALE === 0 && TTL === 0 : NUM !== 0 || SCALE !== 0 || TG !== 0 || TTL !== 0)
-
-const everyTag = (): boolean => true
-
-const effects = (target: QueueTarget): Readonly<Record<number, Effect>> => {
-  const { caches, capabilities, failures } = target
-  const { stage1, stage2 } = caches
-  const pages = (translations: Caches['stage1'], d: ByAddress, matches: (tag: number) => boolean): boolean => {
-    if (isIllegalRange(d, capabilities)) return false
-    dropPages(translations, matches, ...pageRange(d), d.Leaf === 1)
-    return true
-  }
-  const done = (): boolean => true
-  return {
-    [OPCODES.prefetchConfig]: done,
-    [OPCODES.prefetchAddress]: (words) => decode(prefetchAddressCommand, words).Size <= ATC_INV_ALL,
-    [OPCODES.cfgiSte](words) {
-      const d = decode(cfgiSteCommand, words)
-      dropStreams(caches, d.SID, d.SID, d.Leaf === 1)
-      return true
-    },
-    [OPCODES.cfgiSteRange](words) {
-      const d = decode(cfgiSteRangeCommand, words)
-      const count = 2 ** (d.Range + 1)
-      const first = d.Range === CFGI_ALL_RANGE ? 0 : Math.floor(d.SID / count) * count
-      dropStreams(caches, first, d.Range === CFGI_ALL_RANGE ? Infinity : first + count - 1, false)
-      return true
-    },
-    [OPCODES.cfgiCd](words) {
-      const d = decode(cfgiCdCommand, words)
-      dropContexts(caches, d.SID, d.SSID, d.Leaf === 1)
-      return true
-    },
-    [OPCODES.cfgiCdAll](words) {
-      dropContexts(caches, decode(cfgiCdAllCommand, words).SID, 'all', false)
-      return true
-    },
-    [OPCODES.tlbiNhAll](words) {
-      const d = decode(tlbiNhAllCommand, words)
-      dropTranslations(stage1, (tag) => vmidOf(tag) === d.VMID)
-      return capabilities.stage1
-    },
-    [OPCODES.tlbiNhAsid](words) {
-      const d = decode(tlbiNhAsidCommand, words)
-      dropTranslations(stage1, (tag) => tag === stage1Tag(d.VMID, d.ASID))
-      return capabilities.stage1
-    },
-    [OPCODES.tlbiNhVa](words) {
-      const d = decode(tlbiNhVaCommand, words)
-      return capabilities.stage1 && pages(stage1, d, (tag) => tag === stage1Tag(d.VMID, d.ASID))
-    },
-    [OPCODES.tlbiNhVaa](words) {
-      const d = decode(tlbiNhVaaCommand, words)
-      return capabilities.stage1 && pages(stage1, d, (tag) => vmidOf(tag) === d.VMID)
-    },
-    [OPCODES.tlbiS12Vmall](words) {
-      const d = decode(tlbiS12VmallCommand, words)
-      dropTranslations(stage1, (tag) => vmidOf(tag) === d.VMID)
-      dropTranslations(stage2, (tag) => tag === d.VMID)
-      return capabilities.stage2
-    },
-    [OPCODES.tlbiS2Ipa](words) {
-      const d = decode(tlbiS2IpaCommand, words)
-      return capabilities.stage2 && pages(stage2, d, (tag) => tag === d.VMID)
-    },
-    [OPCODES.tlbiNsnhAll]() {
-      dropTranslations(stage1, everyTag)
-      dropTranslations(stage2, everyTag)
-      return true
-    },
+/** Whether the SMMU takes a command, beyond its reserved bits. */
+const isLegal = (opcode: number, words: Words, capabilities: Capabilities): boolean => {
+  const { stage1, stage2, hypervisor, ats, pri, stalls } = capabilities
+  switch (opcode) {
+    case OPCODES.prefetchAddress: return decode(prefetchAddressCommand, words).Size <= ATC_INV_ALL
+    case OPCODES.tlbiNhAll: case OPCODES.tlbiNhAsid: return stage1
+    case OPCODES.tlbiNhVa: return stage1 && isLegalRange(decode(tlbiNhVaCommand, words), capabilities)
+    case OPCODES.tlbiNhVaa: return stage1 && isLegalRange(decode(tlbiNhVaaCommand, words), capabilities)
+    case OPCODES.tlbiS12Vmall: return stage2
+    case OPCODES.tlbiS2Ipa: return stage2 && isLegalRange(decode(tlbiS2IpaCommand, words), capabilities)
     // EL2 is not modelled; without IDR0.HYP its commands are illegal.
-    [OPCODES.tlbiEl2All]: () => capabilities.hypervisor,
-    [OPCODES.tlbiEl2Asid]: () => capabilities.hypervisor,
-    [OPCODES.tlbiEl2Va]: () => capabilities.hypervisor,
-    [OPCODES.tlbiEl2Vaa]: () => capabilities.hypervisor,
-    [OPCODES.atcInv](words) {
-      const d = decode(atcInvCommand, words)
-      if (!capabilities.ats || d.Size > ATC_INV_ALL) return false
-      if (failures.isDeaf(d.SID)) return true
-      const pasid = d.SSV === 1 ? d.SSID : 0
-      caches.devices.get(d.SID)?.dropRange(d.Global === 1 ? everyTag : (tag) => tag === pasid, ...deviceRange(d.Address, d.Size))
-      return true
-    },
-    [OPCODES.priResp]: (words) => capabilities.pri && decode(priRespCommand, words).Resp !== 3,
-    [OPCODES.resume]: () => capabilities.stalls !== 'never',
-    [OPCODES.stallTerm]: () => capabilities.stalls !== 'never',
-    [OPCODES.sync]: (words) => decode(syncCommand, words).CS !== 3,
+    case OPCODES.tlbiEl2All: case OPCODES.tlbiEl2Asid: case OPCODES.tlbiEl2Va: case OPCODES.tlbiEl2Vaa: return hypervisor
+    case OPCODES.atcInv: return ats && decode(atcInvCommand, words).Size <= ATC_INV_ALL
+    case OPCODES.priResp: return pri && decode(priRespCommand, words).Resp !== 3
+    case OPCODES.resume: case OPCODES.stallTerm: return stalls !== 'never'
+    case OPCODES.sync: return decode(syncCommand, words).CS !== 3
+    default: return true
   }
 }
 
-/** The opcode of a command. */
-export const opcodeOf = (words: Words): number => decodeField(syncCommand, words, 'Opcode')
-
-/** The layout of a command, or undefined for an opcode that there is not. */
-export const commandLayout = (words: Words): Entry | undefined => (commands as Readonly<Record<number, Entry>>)[opcodeOf(words)]
-
-/** What works through the queue, or until an error or a SYNC that never completes stops it. */
-export const createQueueRunner = (state: QueueState, target: QueueTarget): (() => void) => {
-  const act = effects(target)
-  return () => runQueue(state, target, act)
-}
-
-const runQueue = (state: QueueState, target: QueueTarget, act: Readonly<Record<number, Effect>>): void => {
-  const { memory, failures, events } = target
+/** Works through the queue, or until an error or a SYNC that never completes stops it. */
+export const runQueue = (state: QueueState, target: QueueTarget): void => {
+  const { memory, caches, capabilities, failures, events } = target
   const size = 2 ** state.log2size
   const stop = (error: number): void => {
     state.error = error
@@ -191,11 +83,13 @@ const runQueue = (state: QueueState, target: QueueTarget, act: Readonly<Record<n
     const layout = commandLayout(words)
     if (opcode === OPCODES.sync && failures.completionsNever) return
     // Whether reserved bits that are set make a command illegal is the implementation's choice; here they do.
-    if (failures.refuseCommand() || layout === undefined || breaksReserved(layout, words) || !(act[opcode] as Effect)(words)) {
+    if (failures.refuseCommand() || layout === undefined || breaksReserved(layout, words) || !isLegal(opcode, words, capabilities)) {
       return stop(COMMAND_ERRORS.illegal)
     }
     const source = opcode === OPCODES.atcInv ? decode(atcInvCommand, words).SID : undefined
+    const dropped = drops[opcode]
     if (source !== undefined && failures.isDeaf(source)) state.unanswered = true
+    else if (dropped !== undefined) forget(caches, dropped.names(words))
     if (opcode === OPCODES.sync && state.unanswered) {
       state.unanswered = false
       return stop(COMMAND_ERRORS.atcInvSync)

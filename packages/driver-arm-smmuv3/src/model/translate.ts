@@ -4,7 +4,7 @@
 //                                               ├─ bypass
 //                                               ├─ stage 2 tables
 //                                               └─ SSID ─▶ (level 1) ─▶ context descriptor ─▶ stage 1 tables
-import { deviceAnswer, fitsIn, frameIn, frameOf, passes, permissionsOf, translatedTo } from '@iommu/hardware'
+import { deviceAnswer, fitsIn, frameIn, frameOf, passes, permissionsOf, stoppedBy, translatedTo } from '@iommu/hardware'
 import type { DmaRequest, EntryCache, HardwareView, Outcome, PhysicalMemory, Translated } from '@iommu/hardware'
 import { ABSENT, ACCESS_FLAG, ADDRESS_SIZE, LEAF, readLeaf, recallLeaf, UNREADABLE } from '@iommu/page-table'
 import { EVENTS, events } from '../tables/index.js'
@@ -38,19 +38,7 @@ const OFF: Attributes = Object.freeze({ stage: 'off' })
 /** Attributes of an answer that comes from a device's own TLB: it has none. */
 export const inDevice = (): Attributes => ATS
 
-const attempt = <T>(run: () => T): T | Stopped => {
-  try {
-    return run()
-  } catch (error) {
-    if (error instanceof Stopped) return error
-    throw error
-  }
-}
-
-const usable = <T>(value: T | Stopped): T => {
-  if (value instanceof Stopped) throw value
-  return value
-}
+const { attempt, usable } = stoppedBy(Stopped)
 
 /** Whether memory says at an address what was read there before. */
 const unchanged = (view: HardwareView, address: bigint, [at, ...words]: readonly bigint[]): boolean =>
@@ -83,7 +71,9 @@ const taken = <T>(cache: Entries<T>, key: number, { cached, fills }: Sight): T |
 
 const streamOf = (hardware: Hardware, source: number, sight: Sight): StreamCopy => {
   if (sight.supply !== undefined) return sight.supply.stream(source)
-  return usable(taken(hardware.caches.streams, source, sight) ?? lookForStream(hardware, source, sight))
+  const found = taken(hardware.caches.streams, source, sight) ?? lookForStream(hardware, source, sight)
+  if (found instanceof Stopped) throw found
+  return found
 }
 
 const lookForStream = (hardware: Hardware, source: number, sight: Sight): StreamCopy => {
@@ -99,7 +89,9 @@ const lookForStream = (hardware: Hardware, source: number, sight: Sight): Stream
 
 const contextOf = (hardware: Hardware, source: number, stream: StageOne, pasid: number, sight: Sight): ContextCopy => {
   if (sight.supply !== undefined) return sight.supply.context(source, stream, pasid)
-  return usable(taken(hardware.caches.contexts, contextKey(source, pasid), sight) ?? lookForContext(hardware, source, stream, pasid, sight))
+  const found = taken(hardware.caches.contexts, contextKey(source, pasid), sight) ?? lookForContext(hardware, source, stream, pasid, sight)
+  if (found instanceof Stopped) throw found
+  return found
 }
 
 const lookForContext = (hardware: Hardware, source: number, stream: StageOne, pasid: number, sight: Sight): ContextCopy => {
@@ -116,7 +108,7 @@ const lookForContext = (hardware: Hardware, source: number, stream: StageOne, pa
 }
 
 const WALK_EVENTS: Readonly<Record<number, EventName>> = {
-  [ABSENT]: 'F_TRANSLATION', [UNREADABLE]: 'F_WALK_EABT', [ADDRESS_SIZE]: 'F_ADDR_SIZE', [ACCESS_FLAG]: 'F_ACCESS',
+  [ABSENT]: 'F_TRANSLATION', [ADDRESS_SIZE]: 'F_ADDR_SIZE', [ACCESS_FLAG]: 'F_ACCESS',
 }
 
 /** What a leaf of a stage's tables answers. */
@@ -134,11 +126,10 @@ const leafAnswer = (
 const inputFault = (event: EventName | undefined, stage: 1 | 2, { records, stalls }: Faulting): Stopped =>
   new Stopped(event, { stage, class: 'input', records, stalls })
 
-const walkFault = ({ status, entry }: Leaf, stage: 1 | 2, faulting: Faulting): Stopped => {
-  const { records, stalls } = faulting
-  return status === UNREADABLE ? new Stopped('F_WALK_EABT', { stage, class: 'walk', fetch: entry, records, stalls })
-    : inputFault(WALK_EVENTS[status], stage, faulting)
-}
+/** Of a table that cannot be read stage 2 alone says that it was translating its input (IHI0070 7.3.12). */
+const walkFault = ({ status, entry }: Leaf, stage: 1 | 2, faulting: Faulting): Stopped =>
+  (status === UNREADABLE ? new Stopped('F_WALK_EABT', { stage, class: stage === 1 ? 'walk' : 'input', fetch: entry })
+    : inputFault(WALK_EVENTS[status], stage, faulting))
 
 /** A translation that is not looked for here, with the attributes that it was kept with. */
 const supplied = (
@@ -148,10 +139,19 @@ const supplied = (
   return leafAnswer(request, frame, leaf, asked.stage, faulting, tag, { stage: asked.stage, memory: attributes })
 }
 
+/**
+ * An address that stage 1 does not translate must fit the output all the same. It is a fault of stage 1, and always recorded: there is no
+ * context that could ask for silence (IHI0070 3.4, 3.12).
+ */
+const checkUntranslated = ({ capabilities }: Hardware, frame: number): void => {
+  if (!fitsIn(frame, capabilities.outputBits)) throw new Stopped('F_ADDR_SIZE', { stage: 1, class: 'input' })
+}
+
 const stageTwo = (hardware: Hardware, request: DmaRequest, stream: StageTwo, sight: Sight): Translated => {
   const { format, root, vmid, answers, tag } = stream
   const { address } = request
   const frame = frameOf(address)
+  checkUntranslated(hardware, frame)
   if (!fitsIn(frame, format.inputBits)) throw inputFault('F_TRANSLATION', 2, stream)
   if (sight.supply !== undefined) {
     return supplied(request, frame, { stage: 2, vmid, asid: 0, format, root, address, attributes: answers.memory }, stream, tag, sight.supply)
@@ -197,7 +197,10 @@ const stageOne = (hardware: Hardware, request: DmaRequest, stream: StageOne, pas
   return leafAnswer(request, frame, leaf, 1, context, tag, answers)
 }
 
-const bypass = (request: DmaRequest, shareability: number): Translated => passes(request.address, 'bypass', answersOf('bypass', `SHCFG ${shareability}`))
+const bypass = (hardware: Hardware, { address }: DmaRequest, shareability: number): Translated => {
+  checkUntranslated(hardware, frameOf(address))
+  return passes(address, 'bypass', answersOf('bypass', `SHCFG ${shareability}`))
+}
 
 /** ATS traffic, which is allowed where the stream's entry says so; a translated request passes then. */
 const atsAnswer = ({ state }: Hardware, { kind, address }: DmaRequest, allowed: boolean): Translated | undefined => {
@@ -212,7 +215,7 @@ const streamWithoutTables = (hardware: Hardware, request: DmaRequest, stream: Ex
   const { kind, pasid } = request
   if (kind !== 'untranslated') atsAnswer(hardware, request, false)
   if (pasid !== undefined) throw new Stopped('C_BAD_SUBSTREAMID')
-  return bypass(request, stream.shareability)
+  return bypass(hardware, request, stream.shareability)
 }
 
 /** A stream of stage 1 that has several contexts. */
@@ -220,7 +223,7 @@ const substreamAnswer = (hardware: Hardware, request: DmaRequest, stream: StageO
   const { pasid } = request
   const { max, substream } = stream
   if (pasid !== undefined && (max === 0 || pasid >= 2 ** max)) throw new Stopped('C_BAD_SUBSTREAMID')
-  if (pasid === undefined && substream === 'bypass') return bypass(request, stream.shareability)
+  if (pasid === undefined && substream === 'bypass') return bypass(hardware, request, stream.shareability)
   if (pasid === undefined ? substream === 'terminate' : pasid === 0 && substream === 'first') throw new Stopped('F_STREAM_DISABLED')
   return stageOne(hardware, request, stream, pasid ?? 0, sight)
 }
@@ -244,7 +247,7 @@ const unitAnswer = (hardware: Hardware, request: DmaRequest, sight: Sight): Tran
   // Page requests go to the PRI queue, which is off.
   if (kind === 'page-request') throw new Stopped(undefined)
   if (!translating) {
-    if (abortsWhileOff) throw new Stopped(undefined)
+    if (abortsWhileOff || !fitsIn(frameOf(address), hardware.capabilities.outputBits)) throw new Stopped(undefined)
     return passes(address, 'translation off', OFF)
   }
   if (kind === 'translated' && !checksAts) return passes(address, 'ats', ATS)

@@ -1,6 +1,7 @@
 // Reads the event queue.
 import { decode, encode } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
+import { loadWords } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
 import { anyEvent, EVENT_LAYOUTS, EVENTS, OFFSETS, outputQueueIndex } from '../tables/index.js'
 import type { EventName, translationEvent } from '../tables/index.js'
@@ -65,7 +66,7 @@ export const readEvents = ({ memory, registers }: Machine, { base, log2size }: E
   const taken: RecordedEvent[] = []
   for (let at = consumed.INDEX; at !== produced.INDEX; at = (at + 1) % (size * 2)) {
     const record = base + BigInt((at % size) * EVENT_WORDS * 8)
-    taken.push(read(Array.from({ length: EVENT_WORDS }, (_, word) => memory.load64(record + BigInt(word * 8)))))
+    taken.push(read(loadWords(memory, record, EVENT_WORDS)))
   }
   registers.write32(OFFSETS.EVENTQ_CONS, Number(encode(outputQueueIndex, { INDEX: produced.INDEX, OVFLG: produced.OVFLG })[0]))
   return { events: taken, overflow: produced.OVFLG !== consumed.OVFLG }

@@ -1,14 +1,13 @@
 // What must be flushed, and in which order. Pure: facts of a change become commands.
 import { encode } from '@iommu/bits'
+import { aligned, coveringShift } from '@iommu/hardware'
 import type { PageRange } from '@iommu/page-table'
 import {
-  ATC_INV_ALL, atcInvCommand, CFGI_ALL_RANGE, cfgiCdCommand, cfgiSteCommand, cfgiSteRangeCommand, OPCODES, tlbiEl2AllCommand,
-  resumeCommand, tlbiNhAsidCommand, tlbiNhVaCommand, tlbiNsnhAllCommand, tlbiS12VmallCommand, tlbiS2IpaCommand,
+  ATC_INV_ALL, atcInvCommand, CFGI_ALL_RANGE, cfgiCdCommand, cfgiSteCommand, cfgiSteRangeCommand, OPCODES, resumeCommand,
+  SYNC_SIGNALS, syncCommand, tlbiEl2AllCommand, tlbiNhAsidCommand, tlbiNhVaCommand, tlbiNsnhAllCommand, tlbiS12VmallCommand, tlbiS2IpaCommand,
 } from '../tables/index.js'
 import type { Capabilities, GranuleShift } from '../tables/index.js'
 import type { Command } from './plan.js'
-
-const two = (words: readonly bigint[]): Command => [words[0] as bigint, words[1] as bigint]
 
 /** Under which tag translations are cached: an ASID for stage 1, a VMID for stage 2. */
 export interface Tag {
@@ -19,22 +18,25 @@ export interface Tag {
 /** Stage 1 entries are tagged with a VMID too; streams without stage 2 have this one. */
 export const STAGE_1_VMID = 0
 
+/** Everything before it is complete once CONS has passed it. */
+export const sync = (): Command => encode(syncCommand, { Opcode: OPCODES.sync, CS: SYNC_SIGNALS.none })
+
 export const cfgiAll = (): Command =>
-  two(encode(cfgiSteRangeCommand, { Opcode: OPCODES.cfgiSteRange, Range: CFGI_ALL_RANGE }))
+  encode(cfgiSteRangeCommand, { Opcode: OPCODES.cfgiSteRange, Range: CFGI_ALL_RANGE })
 
 export const cfgiStream = (source: number, leafOnly: boolean): Command =>
-  two(encode(cfgiSteCommand, { Opcode: OPCODES.cfgiSte, SID: source, Leaf: leafOnly ? 1 : 0 }))
+  encode(cfgiSteCommand, { Opcode: OPCODES.cfgiSte, SID: source, Leaf: leafOnly ? 1 : 0 })
 
 export const cfgiContext = (source: number, pasid: number, leafOnly: boolean): Command =>
-  two(encode(cfgiCdCommand, { Opcode: OPCODES.cfgiCd, SID: source, SSID: pasid, Leaf: leafOnly ? 1 : 0 }))
+  encode(cfgiCdCommand, { Opcode: OPCODES.cfgiCd, SID: source, SSID: pasid, Leaf: leafOnly ? 1 : 0 })
 
-export const tlbiEverything = (): Command => two(encode(tlbiNsnhAllCommand, { Opcode: OPCODES.tlbiNsnhAll }))
+export const tlbiEverything = (): Command => encode(tlbiNsnhAllCommand, { Opcode: OPCODES.tlbiNsnhAll })
 
-export const tlbiHypervisor = (): Command => two(encode(tlbiEl2AllCommand, { Opcode: OPCODES.tlbiEl2All }))
+export const tlbiHypervisor = (): Command => encode(tlbiEl2AllCommand, { Opcode: OPCODES.tlbiEl2All })
 
 /** Ends a DMA that waits for an answer. */
 export const terminate = (source: number, tag: number): Command =>
-  two(encode(resumeCommand, { Opcode: OPCODES.resume, Ab: 1, SID: source, STAG: tag }))
+  encode(resumeCommand, { Opcode: OPCODES.resume, Ab: 1, SID: source, STAG: tag })
 
 /** What makes hardware forget a stream's entry. */
 export const syncStream = (source: number): readonly Command[] => [cfgiStream(source, true)]
@@ -45,8 +47,8 @@ export const syncContext = (sources: readonly number[], pasid: number): readonly
 
 /** Everything under a tag. */
 export const flushTag = ({ stage, id }: Tag): readonly Command[] => [stage === 1
-  ? two(encode(tlbiNhAsidCommand, { Opcode: OPCODES.tlbiNhAsid, VMID: STAGE_1_VMID, ASID: id }))
-  : two(encode(tlbiS12VmallCommand, { Opcode: OPCODES.tlbiS12Vmall, VMID: id }))]
+  ? encode(tlbiNhAsidCommand, { Opcode: OPCODES.tlbiNhAsid, VMID: STAGE_1_VMID, ASID: id })
+  : encode(tlbiS12VmallCommand, { Opcode: OPCODES.tlbiS12Vmall, VMID: id })]
 
 /** TG of commands, by granule. */
 const RANGE_GRANULES = { 12: 1, 14: 2, 16: 3 } as const satisfies Record<GranuleShift, number>
@@ -58,8 +60,8 @@ interface Range { readonly NUM?: number; readonly SCALE?: number; readonly TG?: 
 const byAddress = ({ stage, id }: Tag, Address: bigint, leavesOnly: boolean, range: Range): Command => {
   const common = { Address, Leaf: leavesOnly ? 1 : 0, ...range }
   return stage === 1
-    ? two(encode(tlbiNhVaCommand, { Opcode: OPCODES.tlbiNhVa, VMID: STAGE_1_VMID, ASID: id, ...common }))
-    : two(encode(tlbiS2IpaCommand, { Opcode: OPCODES.tlbiS2Ipa, VMID: id, ...common }))
+    ? encode(tlbiNhVaCommand, { Opcode: OPCODES.tlbiNhVa, VMID: STAGE_1_VMID, ASID: id, ...common })
+    : encode(tlbiS2IpaCommand, { Opcode: OPCODES.tlbiS2Ipa, VMID: id, ...common })
 }
 
 /**
@@ -96,21 +98,18 @@ export const flushPages = (
 }
 
 /** Everything that a device holds under a PASID (0: none). */
-export const flushDevice = (source: number, pasid: number): Command => two(encode(atcInvCommand, {
+export const flushDevice = (source: number, pasid: number): Command => encode(atcInvCommand, {
   Opcode: OPCODES.atcInv, SID: source, Size: ATC_INV_ALL, ...(pasid === 0 ? {} : { SSV: 1, SSID: pasid }),
-}))
+})
 
 /** Everything that a device holds, whatever the PASID. */
 export const flushWholeDevice = (source: number): Command =>
-  two(encode(atcInvCommand, { Opcode: OPCODES.atcInv, SID: source, Global: 1, Size: ATC_INV_ALL }))
+  encode(atcInvCommand, { Opcode: OPCODES.atcInv, SID: source, Global: 1, Size: ATC_INV_ALL })
 
 /** The same pages in a device's own TLB: one aligned power of two of 4 KiB pages around them. */
 export const flushDevicePages = (source: number, pasid: number, start: bigint, end: bigint): Command => {
-  let size = 0
-  while (start >> BigInt(12 + size) !== end >> BigInt(12 + size)) size++
-  if (size >= ATC_INV_ALL) return flushDevice(source, pasid)
-  const Address = (start >> BigInt(12 + size)) << BigInt(12 + size)
-  return two(encode(atcInvCommand, {
-    Opcode: OPCODES.atcInv, SID: source, Size: size, Address, ...(pasid === 0 ? {} : { SSV: 1, SSID: pasid }),
-  }))
+  const shift = coveringShift(start, end)
+  return encode(atcInvCommand, {
+    Opcode: OPCODES.atcInv, SID: source, Size: shift - 12, Address: aligned(start, shift), ...(pasid === 0 ? {} : { SSV: 1, SSID: pasid }),
+  })
 }

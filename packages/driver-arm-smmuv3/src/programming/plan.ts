@@ -13,7 +13,7 @@ import type { Entry, Words } from '@iommu/bits'
 import { contextDescriptor, streamEntry } from '../tables/index.js'
 
 /** A command as its two words. */
-export type Command = readonly [bigint, bigint]
+export type Command = Words
 
 /** One step of a change. An `invalidate` step is one submission: its commands, then a SYNC that has completed. */
 export type PlanStep =

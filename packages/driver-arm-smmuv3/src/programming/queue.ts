@@ -1,10 +1,11 @@
 // The command queue from the driver's side: submit, wait for a SYNC, recover.
 import { decode, encode } from '@iommu/bits'
 import { IommuError } from '@iommu/core'
-import { frameAddress } from '@iommu/hardware'
+import { frameAddress, storeWords } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
-import { COMMAND_ERRORS, commandQueueIndex, globalError, OFFSETS, OPCODES, SYNC_SIGNALS, syncCommand } from '../tables/index.js'
+import { COMMAND_ERRORS, commandQueueIndex, globalError, OFFSETS } from '../tables/index.js'
 import type { Capabilities } from '../tables/index.js'
+import { sync } from './invalidate.js'
 import type { Command } from './plan.js'
 
 /** log2 of the entries: one page. */
@@ -36,12 +37,9 @@ export const createQueue = (machine: Machine, { commandQueue, coherent }: Capabi
   const both = entries * 2
   let produced = 0
 
-  const words = encode(syncCommand, { Opcode: OPCODES.sync, CS: SYNC_SIGNALS.none })
-  const sync: Command = [words[0] as bigint, words[1] as bigint]
-  const put = (index: number, [first, second]: Command): void => {
+  const put = (index: number, command: Command): void => {
     const at = base + BigInt((index % entries) * COMMAND_BYTES)
-    memory.store64(at, first)
-    memory.store64(at + 8n, second)
+    storeWords(memory, at, command)
     if (!coherent) memory.writeBack(at, COMMAND_BYTES)
   }
   const consumed = (): { INDEX: number; ERR: number } => decode(commandQueueIndex, [BigInt(registers.read32(OFFSETS.CMDQ_CONS))])
@@ -56,7 +54,7 @@ export const createQueue = (machine: Machine, { commandQueue, coherent }: Capabi
    */
   const recover = (): number => {
     const { INDEX, ERR } = consumed()
-    if (ERR === COMMAND_ERRORS.illegal) put(INDEX, sync)
+    if (ERR === COMMAND_ERRORS.illegal) put(INDEX, sync())
     const [bit] = encode(globalError, { CMDQ: 1 })
     registers.write32(OFFSETS.GERRORN, registers.read32(OFFSETS.GERRORN) ^ Number(bit))
     return ERR
@@ -67,7 +65,7 @@ export const createQueue = (machine: Machine, { commandQueue, coherent }: Capabi
     return new IommuError('ENODEV', 'the SMMU cannot read its command queue', { index, error: ERR })
   }
   const submitBatch = (commands: readonly Command[]): void => {
-    const batch = [...commands, sync]
+    const batch = [...commands, sync()]
     if (waiting(consumed().INDEX) + batch.length > entries) {
       throw new IommuError('ENODEV', 'the command queue is full and does not drain', { consumed: consumed().INDEX, produced })
     }

@@ -1,6 +1,6 @@
 // Commands, one layout per opcode.
-import { address, bit, entry, field } from '@iommu/bits'
-import type { Entry, Fields, Run } from '@iommu/bits'
+import { address, bit, decodeField, entry, field } from '@iommu/bits'
+import type { Entry, Fields, Run, Words } from '@iommu/bits'
 
 /** Values of the Opcode field. */
 export const OPCODES = {
@@ -118,3 +118,9 @@ export const commands = /* @__PURE__ */ (() => ({
   [OPCODES.stallTerm]: stallTermCommand,
   [OPCODES.sync]: syncCommand,
 } as const))()
+
+/** The opcode of a command: all share its place. */
+export const opcodeOf = (words: Words): number => decodeField(syncCommand, words, 'Opcode')
+
+/** The layout of a command, or undefined for an opcode that there is not. */
+export const commandLayout = (words: Words): Entry | undefined => (commands as Readonly<Record<number, Entry>>)[opcodeOf(words)]

@@ -13,6 +13,9 @@ const head = {
 const access = { PnU: bit(97, 'Privileged'), InD: bit(98, 'Instruction'), RnW: bit(99, 'Read') }
 const InputAddr = address(191, 128, 'Input address', { alias: ['Address'] })
 const FetchAddr = address(247, 195, 'Address of the fetch', { alias: ['FetchAddress'] })
+/** Of events that say more of their cause than their name does; of a fetch with its address. */
+const Reason = field(79, 64, 'Cause, implementation defined', undefined, { confirmedBy: ['spec'] })
+const fetched = { Reason, GPCF: bit(80, 'Granule protection check fault', { confirmedBy: ['spec'] }), FetchAddr }
 const stall = { STAG: field(79, 64, 'Stall tag'), Stall: bit(95, 'Stalled') }
 const where = {
   S2: bit(103, 'Stage 2'),
@@ -30,8 +33,8 @@ const event = /* @__NO_SIDE_EFFECTS__ */ <const F extends Fields>(
 const stream = /* @__NO_SIDE_EFFECTS__ */ (name: string, title: string, section: string): Entry<typeof head> =>
   event(name, title, section, [[255, 64]], {})
 /** Events with the address of a structure that could not be read. */
-const fetch = /* @__NO_SIDE_EFFECTS__ */ (name: string, title: string, section: string): Entry<typeof head & { FetchAddr: typeof FetchAddr }> =>
-  event(name, title, section, [[194, 64], [255, 248]], { FetchAddr })
+const fetch = /* @__NO_SIDE_EFFECTS__ */ (name: string, title: string, section: string): Entry<typeof head & typeof fetched> =>
+  event(name, title, section, [[194, 81], [255, 248]], fetched)
 /** Faults of a translation. */
 const translation = /* @__NO_SIDE_EFFECTS__ */ (name: string, title: string, section: string) =>
   event(name, title, section, [[94, 80], [96, 96], [102, 101], [107, 106], [127, 109], [203, 192], [255, 248]], {
@@ -39,7 +42,7 @@ const translation = /* @__NO_SIDE_EFFECTS__ */ (name: string, title: string, sec
     TTRnW: bit(108, 'The walk was reading', linux), InputAddr, IPA: address(247, 204, 'Intermediate address'),
   })
 
-export const uutEvent = event('f-uut', 'F_UUT', 'smmu:7.3.2', [[96, 64], [127, 100], [255, 192]], { ...access, InputAddr })
+export const uutEvent = event('f-uut', 'F_UUT', 'smmu:7.3.2', [[96, 80], [127, 100], [255, 192]], { Reason, ...access, InputAddr })
 export const badStreamEvent = stream('c-bad-streamid', 'C_BAD_STREAMID', 'smmu:7.3.3')
 export const streamFetchEvent = fetch('f-ste-fetch', 'F_STE_FETCH', 'smmu:7.3.4')
 export const badStreamEntryEvent = stream('c-bad-ste', 'C_BAD_STE', 'smmu:7.3.5')
@@ -50,13 +53,14 @@ export const badSubstreamEvent = stream('c-bad-substreamid', 'C_BAD_SUBSTREAMID'
 export const contextFetchEvent = fetch('f-cd-fetch', 'F_CD_FETCH', 'smmu:7.3.10')
 export const badContextEvent = stream('c-bad-cd', 'C_BAD_CD', 'smmu:7.3.11')
 export const walkAbortEvent = event('f-walk-eabt', 'F_WALK_EABT', 'smmu:7.3.12',
+  // The text of 7.3.12 speaks of a Reason and of no stall; where it lies was in no copy at hand, and QEMU has a stall's fields.
   [[94, 80], [96, 96], [102, 100], [127, 106], [194, 192], [255, 248]], { ...stall, ...access, ...where, InputAddr, FetchAddr })
 export const translationEvent = translation('f-translation', 'F_TRANSLATION', 'smmu:7.3.13')
 export const addressSizeEvent = translation('f-addr-size', 'F_ADDR_SIZE', 'smmu:7.3.14')
 export const accessEvent = translation('f-access', 'F_ACCESS', 'smmu:7.3.15')
 export const permissionEvent = translation('f-permission', 'F_PERMISSION', 'smmu:7.3.16')
 export const configurationConflictEvent = stream('f-cfg-conflict', 'F_CFG_CONFLICT', 'smmu:7.3.18')
-export const machineFetchEvent = fetch('f-vms-fetch', 'F_VMS_FETCH', 'smmu:7.3.21')
+export const machineFetchEvent = fetch('f-vms-fetch', 'F_VMS_FETCH', 'smmu:7.3.20')
 
 /** Of an event without a layout of its own: its head, which all events share. */
 export const anyEvent = entry('smmuv3.event', {

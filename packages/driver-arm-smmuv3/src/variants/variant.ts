@@ -1,30 +1,12 @@
 // What variants are made with: the driver with members of its pure half exchanged, or over a machine that loses something.
 import type { IommuOps } from '@iommu/core'
-import type { AdversaryOptions, TestMachine } from '@iommu/hardware'
+import type { ModelVariant, TestMachine } from '@iommu/hardware'
 import { driverOver } from '../backends.js'
 import { programming } from '../programming/index.js'
 import type { Programming } from '../programming/index.js'
 import type { PlanStep } from '../programming/plan.js'
 
-/** The shape that @iommu/conformance takes. */
-export interface SmmuVariant {
-  readonly id: string
-  readonly title: string
-  /** The first statement must fail; none outside of the list may. */
-  readonly breaks: readonly string[]
-  readonly on: readonly string[]
-  /** How stores and commands behave, where that decides. */
-  readonly adversary?: AdversaryOptions
-  /** What Linux does, or did, rather than a mistake that anybody could make; `source`: file, function, versions. */
-  readonly profile?: { readonly name: string; readonly does: string; readonly source: string }
-  createDriver(machines: readonly TestMachine[], setup: VariantSetup): IommuOps
-}
-
-export interface VariantSetup {
-  readonly warn: (sentence: string) => void
-  /** The driver is a correct one while this says no: what came before the change that is judged. Absent: never. */
-  readonly broken?: () => boolean
-}
+export type SmmuVariant = ModelVariant<IommuOps>
 
 export const STAGE_1 = ['stage 1']
 export const BOTH = ['stage 1 and 2']

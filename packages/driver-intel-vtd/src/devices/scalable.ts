@@ -1,7 +1,7 @@
 // Scalable mode: context entries point to one PASID directory; a device's points are its PASID entries.
 import { IommuError } from '@iommu/core'
 import type { Device, Pasid } from '@iommu/core'
-import { sourcesOf } from '@iommu/core/driver'
+import { noMemory, sourcesOf } from '@iommu/core/driver'
 import type { Warn } from '@iommu/core/driver'
 import { frameAddress, frameOf } from '@iommu/hardware'
 import { contextState, directoryWords } from '../domains/words.js'
@@ -33,8 +33,7 @@ const createDirectory = (unit: Unit, pasidBits: number): Directory => {
   }
   const sizeClass = Math.max(0, pasidBits - 13)
   const frames = Math.max(1, (2 ** (sizeClass + 7) * 8) / 4096)
-  const first = memory.pages.allocate(frames)
-  if (first === undefined) throw new IommuError('ENOMEM', 'no memory for a PASID directory', { frames })
+  const first = memory.pages.allocate(frames) ?? noMemory('a PASID directory', { frames })
   const address = frameAddress(first)
   settle(address, frames * 4096)
   const tables = new Map<number, bigint>()
@@ -48,9 +47,7 @@ const createDirectory = (unit: Unit, pasidBits: number): Directory => {
     reserve(pasid) {
       const index = pasid >> TABLE_SHIFT
       if (tables.has(index)) return
-      const frame = memory.pages.allocate()
-      if (frame === undefined) throw new IommuError('ENOMEM', 'no memory for a PASID table', { pasid })
-      const table = frameAddress(frame)
+      const table = frameAddress(memory.pages.allocate() ?? noMemory('a PASID table', { pasid }))
       settle(table, 4096)
       memory.order()
       const at = address + BigInt(index * 8)

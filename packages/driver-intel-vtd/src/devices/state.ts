@@ -2,6 +2,7 @@
 import type { Device, Pasid } from '@iommu/core'
 import { forceAll, makeAll } from '@iommu/core/driver'
 import type { Points, Warn } from '@iommu/core/driver'
+import { loadWords } from '@iommu/hardware'
 import { apply } from '../programming/apply.js'
 import type { DeviceTlb } from '../programming/invalidate.js'
 import type { Flushes } from '../programming/plan.js'
@@ -54,19 +55,16 @@ export interface EntryPlace {
 
 const NO_FLUSHES: Flushes = { removed: [], added: [], writeBuffer: false }
 
-const load = (unit: Unit, address: bigint, count: number): bigint[] =>
-  Array.from({ length: count }, (_, index) => unit.machine.memory.load64(address + BigInt(index * 8)))
-
 const change = (unit: Unit, { address, flushes }: EntryPlace, from: PointState, to: PointState): void =>
   apply(unit, address, from.words.length * 8, unit.programming.planEntry(from.words, to.words, flushes(from, to)))
 
 /** Writes the words without asking the unit for anything: the last resort where it has stopped answering. */
 export const force = (unit: Unit, { address }: EntryPlace, words: readonly bigint[]): void =>
-  apply(unit, address, words.length * 8, unit.programming.planEntry(load(unit, address, words.length), words, NO_FLUSHES))
+  apply(unit, address, words.length * 8, unit.programming.planEntry(loadWords(unit.machine.memory, address, words.length), words, NO_FLUSHES))
 
 /** Brings an entry back to `before` after a change to `next` broke off somewhere. */
 const undo = (unit: Unit, place: EntryPlace, before: PointState, next: PointState): void => {
-  const words = load(unit, place.address, before.words.length)
+  const words = loadWords(unit.machine.memory, place.address, before.words.length)
   // Where the new entry had become present it may have been cached under its own tag.
   const present = ((words[0] as bigint) & 1n) === 1n
   try {

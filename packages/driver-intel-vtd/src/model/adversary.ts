@@ -1,13 +1,13 @@
 // The VT-d side of adversarial mode: which entries a request reads, under which tags, and the walks.
 import { decode } from '@iommu/bits'
-import { createAdversary, frameOf, supplied } from '@iommu/hardware'
+import { createAdversary, dropOf, frameOf, framesAround, keyOf, stoppedBy, supplied } from '@iommu/hardware'
 import type { Adversary, AdversaryOptions, Command, Fetch, Fetched, HardwareEvent, Look, Reached, Vendor, Walked } from '@iommu/hardware'
 import { ABSENT, LEAF, rootPointer, walkFrom } from '@iommu/page-table'
 import type { TablePointer } from '@iommu/page-table'
 import { globalCommand, OFFSETS } from '../tables/index.js'
 import { fetchLegacyContext, fetchPasid, fetchScalableContext, Stopped } from './copies.js'
 import type { LegacyContext, PasidContext, Reader, ScalableContext } from './copies.js'
-import { commandOf, dropAll } from './drops.js'
+import { commandOf, everything } from './drops.js'
 import type { VtdMachine } from './index.js'
 import type { Asked, Supply, Translation } from './supply.js'
 import { translate } from './translate.js'
@@ -17,23 +17,7 @@ import type { Leaf } from './walks.js'
 
 type Context = LegacyContext | ScalableContext
 
-/** Runs a fetch; what stops it is an answer like others, since it may be kept. */
-const attempt = <T>(run: () => T): T | Stopped => {
-  try {
-    return run()
-  } catch (error) {
-    if (error instanceof Stopped) return error
-    throw error
-  }
-}
-
-/** For outcomes: throws what stopped a fetch. */
-const usable = <T extends object>(copy: T | Stopped): T => {
-  if (copy instanceof Stopped) throw copy
-  return copy
-}
-
-const keyOf = (copy: object): string => JSON.stringify(copy, (_, value: unknown) => (typeof value === 'bigint' ? value.toString(16) : value))
+const { attempt, usable } = stoppedBy(Stopped)
 
 const DIRECTORY_FRAME_PASIDS = 0x8000
 
@@ -69,25 +53,18 @@ const pageLeaf = (frame: number): Leaf => ({
   status: LEAF, level: 1, frame, pageShift: 12, read: true, write: true, execute: false, user: true, snoop: false,
 })
 
-/** The frames around one that a page or a pointer of so many address bits covers. */
-const extent = (frame: number, shift: number): { readonly first: number; readonly last: number } => {
-  const span = 2 ** (shift - 12)
-  const first = Math.floor(frame / span) * span
-  return { first, last: first + span - 1 }
-}
-
 const walkOf = (hardware: Hardware, asked: Asked): ((memory: Reader['view'], start: TablePointer | undefined, reach: (pointer: Reached<TablePointer>) => void) => Walked<Translation>) => {
   const { formats, capabilities } = hardware
   const { stage, levels, root, address, forceSnoop } = asked
   const frame = frameOf(address)
   const answer = (leaf: Leaf, snoop: boolean, keeps: boolean, shift: number): Walked<Translation> =>
-    ({ value: { leaf, stage, snoop }, key: keyOf({ leaf, stage, snoop }), keeps, ...extent(frame, shift) })
+    ({ value: { leaf, stage, snoop }, key: keyOf({ leaf, stage, snoop }), keeps, ...framesAround(frame, shift) })
   // Pass-through answers are kept like others: under the tag of the entry (section 6.2.1?).
   if (stage === 'pass-through') return () => answer(pageLeaf(frame), false, true, 12)
   const format = stage === 'first' ? formats.first(levels) : formats.second(levels)
   return (view, start, reach) => {
     const leaf = walkFrom(vtdWalk, format, view, frame, start ?? rootPointer(format, root), (pointer, covers) =>
-      reach({ value: pointer, key: keyOf(pointer), page: pointer.frame, ...extent(frame, covers) }))
+      reach({ value: pointer, key: keyOf(pointer), page: pointer.frame, ...framesAround(frame, covers) }))
     // That nothing is mapped is kept in caching mode, and never of first-stage tables.
     const keeps = leaf.status === LEAF || (leaf.status === ABSENT && stage === 'second' && capabilities.cachingMode)
     return answer(leaf, stage === 'first' ? forceSnoop : leaf.snoop, keeps, leaf.status === LEAF ? leaf.pageShift : 12)
@@ -133,7 +110,7 @@ const registerCommand = ({ capabilities }: Hardware, offset: number, value: bigi
   if (offset !== OFFSETS.GCMD) return undefined
   const { SRTP } = decode(globalCommand, [value])
   const drops = SRTP === 1 && capabilities.rootPointerInvalidates
-  return { text: 'GCMD', kind: 'register', completes: drops, fences: false, ...(drops ? { drop: dropAll } : {}) }
+  return { text: 'GCMD', kind: 'register', completes: drops, fences: false, ...(drops ? { drop: dropOf(everything) } : {}) }
 }
 
 const vendorOf = ({ hardware, memory, endpoint }: VtdMachine): Vendor<Translation, TablePointer> => ({

@@ -1,7 +1,7 @@
 // The caches of the hardware: what each invalidation descriptor drops, and nothing more.
-import { createEntryCache } from '@iommu/hardware'
+import { createEntryCache, forgetInDevice } from '@iommu/hardware'
 import type { DeviceTlbs, EntryCache, Names } from '@iommu/hardware'
-import { createTranslations, dropTranslations, forgetPages } from '@iommu/page-table'
+import { createTranslations, forgetPages } from '@iommu/page-table'
 import type { Translations } from '@iommu/page-table'
 import type { ContextCopy, PasidCopy } from './copies.js'
 import type { Leaf } from './walks.js'
@@ -42,16 +42,6 @@ export const createCaches = (iotlb = true): Caches => ({
   devices: new Map(),
 })
 
-const all = (): boolean => true
-
-/** Everything that SRTP drops where it invalidates by itself, or that a global invalidation of each kind drops. */
-export const dropEverything = (caches: Caches): void => {
-  caches.contexts.drop(all)
-  caches.pasids.drop(all)
-  dropTranslations(caches.secondStage, all)
-  dropTranslations(caches.firstStage, all)
-}
-
 /** Drops what an invalidation names, and nothing more. */
 export const forget = (caches: Caches, { entry, pages, device }: Names): void => {
   if (entry !== undefined) {
@@ -63,7 +53,5 @@ export const forget = (caches: Caches, { entry, pages, device }: Names): void =>
     forgetPages(caches.firstStage, (tag) =>
       pages.under({ space: 'first', domain: Math.floor(tag / PASIDS), pasid: tag % PASIDS }), pages)
   }
-  if (device !== undefined) {
-    caches.devices.get(device.source)?.dropRange((tag) => device.pasid === 'all' || tag === device.pasid, ...device.range)
-  }
+  if (device !== undefined) forgetInDevice(caches.devices, device)
 }

@@ -1,7 +1,7 @@
 // Copies: what hardware makes of a root, context or PASID entry when it fetches one.
 import { breaksReserved, decode, decodeField, wordCount } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
-import { frameOf } from '@iommu/hardware'
+import { frameOf, loadWords } from '@iommu/hardware'
 import type { Fetch, HardwareView, Shape, Step } from '@iommu/hardware'
 import {
   contextEntry, pasidDirectoryEntry, pasidEntry, rootEntry, scalableContextEntry, scalableRootEntry,
@@ -90,8 +90,9 @@ const shapeOf = (layout: Entry): Shape => {
 
 const load = (reader: Reader, layout: Entry, address: bigint, unreadable: number, silent: boolean): bigint[] => {
   if (!reader.view.has(frameOf(address))) throw new Stopped(unreadable, silent)
-  const each = Array.from({ length: wordCount(layout) }, (_, index) => index)
-  if (reader.fetch === undefined) return each.map((index) => reader.view.load64(address + BigInt(index * 8)))
+  const count = wordCount(layout)
+  if (reader.fetch === undefined) return loadWords(reader.view, address, count)
+  const each = Array.from({ length: count }, (_, index) => index)
   const word = reader.fetch(address, shapeOf(layout))
   const first = each.map((index) => (index === 0 ? word(0) : 0n))
   // Nothing but the first word of an absent entry matters, and what is not read cannot differ. A scalable-mode root

@@ -1,39 +1,22 @@
 // What each invalidation descriptor names, by the tags that copies hold: for the queue, which has the caches forget it, and for
 // adversarial mode.
 import { decode, decodeField, describe, renderLine } from '@iommu/bits'
-import type { Entry } from '@iommu/bits'
-import { dropOf, dropsNothing, frameOf } from '@iommu/hardware'
-import type { Command, CommandEvent, Drop, FrameRange, Names } from '@iommu/hardware'
+import { dropOf, frameOf, sizedRange } from '@iommu/hardware'
+import type { Command, CommandEvent, FrameRange, Names } from '@iommu/hardware'
 import {
-  contextCacheDescriptor, descriptors, DESCRIPTOR_TYPES, deviceTlbDescriptor, GRANULARITY, iotlbDescriptor, PASID_CACHE_GRANULARITY,
+  contextCacheDescriptor, descriptorLayout, DESCRIPTOR_TYPES, deviceTlbDescriptor, GRANULARITY, iotlbDescriptor, PASID_CACHE_GRANULARITY,
   pasidCacheDescriptor, pasidDeviceTlbDescriptor, pasidIotlbDescriptor, waitDescriptor,
 } from '../tables/index.js'
 
 type Words = readonly bigint[]
 
-/** The layout of a descriptor, or undefined for a type that there is not. All types share the place of Type. */
-export const descriptorLayout = (words: Words): Entry | undefined => {
-  const type = decodeField(waitDescriptor, words.slice(0, 2), 'Type')
-  return (descriptors as Readonly<Record<number, Entry>>)[type]
-}
-
 /** Everything: a global invalidation of each kind, or SRTP where CAP.ESRTPS is set. Device TLBs are not the unit's. */
-export const dropAll: Drop = { ...dropsNothing, entry: () => true, translation: () => true }
+export const everything: Names = { entry: () => true, pages: { under: () => true } }
 
 /** Address ranges of page-selective descriptors: 2^AM pages from ADDR on, low bits of the address ignored. */
 const pageRange = (address: bigint, mask: number): FrameRange => {
   const first = Math.floor(frameOf(address) / 2 ** mask) * 2 ** mask
   return [first, first + 2 ** mask - 1]
-}
-
-/** A device-TLB range: with S the lowest zero bit from bit 12 on says how large it is. */
-const deviceTlbRange = (address: bigint, sized: boolean): FrameRange => {
-  if (!sized) return [frameOf(address), frameOf(address)]
-  let bit = 12n
-  while (bit < 63n && ((address >> bit) & 1n) === 1n) bit++
-  const size = 1n << (bit + 1n)
-  const start = address & ~(size - 1n)
-  return [frameOf(start), frameOf(start + size - 1n)]
 }
 
 const contextCache = (words: Words): Names => {
@@ -69,12 +52,12 @@ const pasidIotlb = (words: Words): Names => {
 
 const deviceTlb = (words: Words): Names => {
   const d = decode(deviceTlbDescriptor, words)
-  return { device: { source: d.SID, pasid: 'all', range: deviceTlbRange(d.ADDR, d.S === 1) } }
+  return { device: { source: d.SID, pasid: 'all', range: sizedRange(d.ADDR, d.S === 1) } }
 }
 
 const pasidDeviceTlb = (words: Words): Names => {
   const d = decode(pasidDeviceTlbDescriptor, words)
-  return { device: { source: d.SID, pasid: d.G === 1 ? 'all' : d.PASID, range: deviceTlbRange(d.ADDR, d.S === 1) } }
+  return { device: { source: d.SID, pasid: d.G === 1 ? 'all' : d.PASID, range: sizedRange(d.ADDR, d.S === 1) } }
 }
 
 /** By type. The others name nothing that is cached here. */

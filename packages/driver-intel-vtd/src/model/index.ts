@@ -2,9 +2,10 @@
 import { createSurroundings, createUnitMachine } from '@iommu/hardware'
 import type { PhysicalMemory, TestMachine, UnitOptions } from '@iommu/hardware'
 import { readCapabilities } from '../tables/index.js'
-import { createCaches, dropEverything } from './caches.js'
+import { createCaches, forget } from './caches.js'
 import type { Caches } from './caches.js'
 import type { Stopped } from './copies.js'
+import { everything } from './drops.js'
 import { createFaultLog } from './fault-log.js'
 import { capabilityWords, defaultProfile } from './profile.js'
 import type { Profile } from './profile.js'
@@ -57,7 +58,7 @@ export const createVtdMachine = (options: ModelOptions = {}): VtdMachine => {
   const device = createRegisterDevice(words, capabilities, state, log, {
     runQueue: () => runQueue(state.queue, { memory, caches, capabilities, events, failures }),
     rootPointerSet: () => {
-      if (capabilities.rootPointerInvalidates) dropEverything(caches)
+      if (capabilities.rootPointerInvalidates) forget(caches, everything)
     },
   })
   const hardware: Hardware = {

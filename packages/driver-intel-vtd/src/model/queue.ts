@@ -1,15 +1,15 @@
 // The invalidation queue: fetches descriptors, refuses malformed ones, carries out the others.
 import { breaksReserved, decode, decodeField, describe, renderLine } from '@iommu/bits'
-import { frameOf } from '@iommu/hardware'
+import { frameOf, loadWords } from '@iommu/hardware'
 import type { EventStream, Failures, PhysicalMemory } from '@iommu/hardware'
 import {
-  contextCacheDescriptor, DESCRIPTOR_TYPES, deviceTlbDescriptor, GRANULARITY, iotlbDescriptor, pasidCacheDescriptor,
+  contextCacheDescriptor, descriptorLayout, DESCRIPTOR_TYPES, deviceTlbDescriptor, GRANULARITY, iotlbDescriptor, pasidCacheDescriptor,
   pasidDeviceTlbDescriptor, pasidIotlbDescriptor, waitDescriptor,
 } from '../tables/index.js'
 import type { Capabilities } from '../tables/index.js'
 import { forget } from './caches.js'
 import type { Caches } from './caches.js'
-import { descriptorLayout, drops } from './drops.js'
+import { drops } from './drops.js'
 
 /** Where the queue is and how far it has come. Offsets are bytes. */
 export interface QueueState {
@@ -94,7 +94,7 @@ export const runQueue = (state: QueueState, target: QueueTarget): void => {
       state.error = true
       return
     }
-    const words = Array.from({ length: size / 8 }, (_, index) => target.memory.snooped.load64(at + BigInt(index * 8)))
+    const words = loadWords(target.memory.snooped, at, size / 8)
     const body = words.slice(0, 2)
     const layout = descriptorLayout(body)
     const type = layout === undefined ? 0 : decodeField(waitDescriptor, body, 'Type')

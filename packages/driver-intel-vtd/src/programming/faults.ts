@@ -1,7 +1,8 @@
 // Reads and clears the fault recording registers.
 import { decode, encode } from '@iommu/bits'
 import type { Machine } from '@iommu/hardware'
-import { faultRecord, faultStatus, OFFSETS } from '../tables/index.js'
+import { faultRecord } from '../tables/index.js'
+import { clearFaultStatus, readFaultStatus } from './registers.js'
 
 /** One fault as hardware recorded it. */
 export interface RecordedFault {
@@ -22,8 +23,9 @@ export interface FaultReport {
 }
 
 /** Takes every pending record, oldest first, and clears the overflow flag (Linux, `dmar_fault`). */
-export const readFaults = ({ registers }: Machine, offset: number, count: number): FaultReport => {
-  const status = decode(faultStatus, [BigInt(registers.read32(OFFSETS.FSTS))])
+export const readFaults = (machine: Machine, offset: number, count: number): FaultReport => {
+  const { registers } = machine
+  const status = readFaultStatus(machine)
   const faults: RecordedFault[] = []
   if (status.PPF === 1) {
     for (let taken = 0, index = status.FRI; taken < count; taken++, index = (index + 1) % count) {
@@ -40,6 +42,6 @@ export const readFaults = ({ registers }: Machine, offset: number, count: number
       registers.write64(at + 8, encode(faultRecord, { F: 1 })[1] as bigint)
     }
   }
-  if (status.PFO === 1) registers.write32(OFFSETS.FSTS, Number(encode(faultStatus, { PFO: 1 })[0]))
+  if (status.PFO === 1) clearFaultStatus(machine, { PFO: 1 })
   return { faults, overflow: status.PFO === 1 }
 }

@@ -1,13 +1,16 @@
 // What must be flushed, and in which order. Pure: facts of a change become descriptors.
 import { encode } from '@iommu/bits'
+import { aligned, coveringShift, sizedAddress, WHOLE_SPACE } from '@iommu/hardware'
 import {
   contextCacheDescriptor, DESCRIPTOR_TYPES, deviceTlbDescriptor, GRANULARITY, iotlbDescriptor,
-  PASID_CACHE_GRANULARITY, pasidCacheDescriptor, pasidDeviceTlbDescriptor, pasidIotlbDescriptor,
+  PASID_CACHE_GRANULARITY, pasidCacheDescriptor, pasidDeviceTlbDescriptor, pasidIotlbDescriptor, waitDescriptor,
 } from '../tables/index.js'
 import type { Capabilities } from '../tables/index.js'
 import type { Descriptor, Flushes } from './plan.js'
 
-const two = (words: readonly bigint[]): Descriptor => [words[0] as bigint, words[1] as bigint]
+/** Writes `data` to an address once everything before it is complete. */
+export const waitFor = (address: bigint, data: number): Descriptor =>
+  encode(waitDescriptor, { Type: DESCRIPTOR_TYPES.wait, SW: 1, FN: 1, StatusData: data, StatusAddress: address })
 
 /** A device TLB that has to be told: its source, and its ATS queue depth as the capability gives it (0 means 32). */
 export interface DeviceTlb {
@@ -16,48 +19,43 @@ export interface DeviceTlb {
 }
 
 const contextCacheDevice = (domainId: number, source: number): Descriptor =>
-  two(encode(contextCacheDescriptor, { Type: DESCRIPTOR_TYPES.contextCache, G: GRANULARITY.device, DID: domainId, SID: source }))
+  encode(contextCacheDescriptor, { Type: DESCRIPTOR_TYPES.contextCache, G: GRANULARITY.device, DID: domainId, SID: source })
 
 export const contextCacheGlobal = (): Descriptor =>
-  two(encode(contextCacheDescriptor, { Type: DESCRIPTOR_TYPES.contextCache, G: GRANULARITY.global }))
+  encode(contextCacheDescriptor, { Type: DESCRIPTOR_TYPES.contextCache, G: GRANULARITY.global })
 
 export const iotlbGlobal = (): Descriptor =>
-  two(encode(iotlbDescriptor, { Type: DESCRIPTOR_TYPES.iotlb, G: GRANULARITY.global, DR: 1, DW: 1 }))
+  encode(iotlbDescriptor, { Type: DESCRIPTOR_TYPES.iotlb, G: GRANULARITY.global, DR: 1, DW: 1 })
 
 export const iotlbDomain = (domainId: number): Descriptor =>
-  two(encode(iotlbDescriptor, { Type: DESCRIPTOR_TYPES.iotlb, G: GRANULARITY.domain, DR: 1, DW: 1, DID: domainId }))
+  encode(iotlbDescriptor, { Type: DESCRIPTOR_TYPES.iotlb, G: GRANULARITY.domain, DR: 1, DW: 1, DID: domainId })
 
 export const pasidCacheGlobal = (): Descriptor =>
-  two(encode(pasidCacheDescriptor, { Type: DESCRIPTOR_TYPES.pasidCache, G: PASID_CACHE_GRANULARITY.global }))
+  encode(pasidCacheDescriptor, { Type: DESCRIPTOR_TYPES.pasidCache, G: PASID_CACHE_GRANULARITY.global })
 
 const pasidCacheSelective = (domainId: number, pasid: number): Descriptor =>
-  two(encode(pasidCacheDescriptor, {
+  encode(pasidCacheDescriptor, {
     Type: DESCRIPTOR_TYPES.pasidCache, G: PASID_CACHE_GRANULARITY.pasid, DID: domainId, PASID: pasid,
-  }))
+  })
 
 export const pasidIotlbAll = (domainId: number, pasid: number): Descriptor =>
-  two(encode(pasidIotlbDescriptor, { Type: DESCRIPTOR_TYPES.pasidIotlb, G: GRANULARITY.pasid, DID: domainId, PASID: pasid }))
-
-/** The whole 64-bit space as ATS says it: every bit from 12 on is one, but the highest. */
-const EVERYTHING = 0x7fff_ffff_ffff_f000n
-
-/** A size as ATS says it in the address: the lowest zero bit from bit 12 on is half of it. */
-const sizedAddress = (start: bigint, pageShift: bigint): bigint => start | ((1n << (pageShift - 1n)) - 1n) & ~0xfffn
+  encode(pasidIotlbDescriptor, { Type: DESCRIPTOR_TYPES.pasidIotlb, G: GRANULARITY.pasid, DID: domainId, PASID: pasid })
 
 /** Invalidates `2^pageShift` aligned bytes, or everything, in a device TLB. PASID 0 takes the form without PASID. */
 export const deviceTlb = (
   device: DeviceTlb, pasid: number, range?: { readonly start: bigint; readonly pageShift: number },
 ): Descriptor => {
   const MaxInvsPend = device.queueDepth & 0x1f
-  const S = range === undefined || range.pageShift > 12 ? 1 : 0
-  const ADDR = range === undefined ? EVERYTHING : sizedAddress(range.start, BigInt(range.pageShift))
+  const { start, pageShift } = range ?? { start: 0n, pageShift: WHOLE_SPACE }
+  const S = pageShift > 12 ? 1 : 0
+  const ADDR = sizedAddress(start, pageShift)
   return pasid === 0
-    ? two(encode(deviceTlbDescriptor, { Type: DESCRIPTOR_TYPES.deviceTlb, MaxInvsPend, SID: device.source, S, ADDR }))
-    : two(encode(pasidDeviceTlbDescriptor, {
+    ? encode(deviceTlbDescriptor, { Type: DESCRIPTOR_TYPES.deviceTlb, MaxInvsPend, SID: device.source, S, ADDR })
+    : encode(pasidDeviceTlbDescriptor, {
         Type: DESCRIPTOR_TYPES.pasidDeviceTlb, MaxInvsPend, SID: device.source, PASID: pasid, S,
         // Bit 11 is S in this form, and the address bits below the size are ones from bit 12 on.
         ADDR,
-      }))
+      })
 }
 
 /** What a legacy context entry says about itself when it goes or comes. */
@@ -134,8 +132,7 @@ export const flushTag = ({ domainId, pasid }: PageTag): Descriptor =>
  * is larger than the unit's mask allows, and everything under the tag has to go.
  */
 export const coveringMask = (start: bigint, end: bigint, maxMask: number): number | undefined => {
-  let mask = 0
-  while (start >> BigInt(12 + mask) !== end >> BigInt(12 + mask)) mask++
+  const mask = coveringShift(start, end) - 12
   return mask > maxMask ? undefined : mask
 }
 
@@ -145,22 +142,14 @@ export const flushPages = (
 ): readonly Descriptor[] => {
   const mask = pageSelective ? coveringMask(start, end, maxAddressMask) : undefined
   if (mask === undefined) return [flushTag(tag)]
-  const ADDR = (start >> BigInt(12 + mask)) << BigInt(12 + mask)
+  const ADDR = aligned(start, 12 + mask)
   const IH = leavesOnly ? 1 : 0
-  const words = tag.pasid === undefined
-    ? encode(iotlbDescriptor, {
-        Type: DESCRIPTOR_TYPES.iotlb, G: GRANULARITY.page, DR: 1, DW: 1, DID: tag.domainId, AM: mask, IH, ADDR,
-      })
-    : encode(pasidIotlbDescriptor, {
-        Type: DESCRIPTOR_TYPES.pasidIotlb, G: GRANULARITY.page, DID: tag.domainId, PASID: tag.pasid, AM: mask, IH, ADDR,
-      })
-  return [two(words)]
+  const page = { G: GRANULARITY.page, DID: tag.domainId, AM: mask, IH, ADDR }
+  return [tag.pasid === undefined
+    ? encode(iotlbDescriptor, { Type: DESCRIPTOR_TYPES.iotlb, ...page, DR: 1, DW: 1 })
+    : encode(pasidIotlbDescriptor, { Type: DESCRIPTOR_TYPES.pasidIotlb, ...page, PASID: tag.pasid })]
 }
 
 /** The same pages in a device TLB. */
-export const flushDevicePages = (device: DeviceTlb, pasid: number, start: bigint, end: bigint): Descriptor => {
-  const mask = coveringMask(start, end, 51)
-  if (mask === undefined) return deviceTlb(device, pasid)
-  const pageShift = 12 + mask
-  return deviceTlb(device, pasid, { start: (start >> BigInt(pageShift)) << BigInt(pageShift), pageShift })
-}
+export const flushDevicePages = (device: DeviceTlb, pasid: number, start: bigint, end: bigint): Descriptor =>
+  deviceTlb(device, pasid, { start, pageShift: coveringShift(start, end) })

@@ -1,7 +1,8 @@
 // Plans the stores that turn one entry into another. Pure: from words and to words become ordered steps.
+import type { Words } from '@iommu/bits'
 
 /** A descriptor as its first two words; queues of 256-bit descriptors add two zero words. */
-export type Descriptor = readonly [bigint, bigint]
+export type Descriptor = Words
 
 /**
  * One step of a change. An `invalidate` step is one submission: its descriptors, then a wait that has completed

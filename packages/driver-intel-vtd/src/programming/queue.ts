@@ -1,10 +1,12 @@
 // The invalidation queue from the driver's side: submit, wait, recover.
-import { decode, encode } from '@iommu/bits'
+import { decode } from '@iommu/bits'
 import { IommuError } from '@iommu/core'
-import { createRing, frameAddress } from '@iommu/hardware'
+import { createRing, frameAddress, storeWords } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
-import { DESCRIPTOR_TYPES, OFFSETS, faultStatus, queueError, waitDescriptor } from '../tables/index.js'
+import { OFFSETS, queueError } from '../tables/index.js'
+import { waitFor } from './invalidate.js'
 import type { Descriptor } from './plan.js'
+import { clearFaultStatus, readFaultStatus } from './registers.js'
 
 /** Pages of the queue, log2. One page is 128 descriptors of 256 bits. */
 const SIZE_CLASS = 0
@@ -35,32 +37,20 @@ export const createQueue = (machine: Machine, scalable: boolean): InvalidationQu
   const ring = createRing((4096 << SIZE_CLASS) / (scalable ? 32 : 16), scalable ? 32 : 16)
   let tail = 0
 
-  const put = (offset: number, [first, second]: Descriptor): void => {
-    const at = base + BigInt(offset)
-    memory.store64(at, first)
-    memory.store64(at + 8n, second)
-    if (scalable) {
-      memory.store64(at + 16n, 0n)
-      memory.store64(at + 24n, 0n)
-    }
-  }
-  const waitWords = encode(waitDescriptor, { Type: DESCRIPTOR_TYPES.wait, SW: 1, FN: 1, StatusData: DONE, StatusAddress: status })
-  const wait: Descriptor = [waitWords[0] as bigint, waitWords[1] as bigint]
+  const put = (offset: number, descriptor: Descriptor): void =>
+    storeWords(memory, base + BigInt(offset), scalable ? [...descriptor, 0n, 0n] : descriptor)
+  const wait = waitFor(status, DONE)
 
   /** Clears a queue error by putting a harmless wait where the bad descriptor was, so that the queue can go on. */
   const recover = (): void => {
-    const head = Number(registers.read64(OFFSETS.IQH))
-    put(head, wait)
-    const [word] = encode(faultStatus, { IQE: 1 })
-    registers.write32(OFFSETS.FSTS, Number(word))
+    put(Number(registers.read64(OFFSETS.IQH)), wait)
+    clearFaultStatus(machine, { IQE: 1 })
   }
   /** Skips what a silent device left in the queue: everything queued becomes a wait, then the error is cleared. */
   const abandon = (): void => {
     for (let head = Number(registers.read64(OFFSETS.IQH)); head !== tail; head = ring.next(head)) put(head, wait)
-    const [word] = encode(faultStatus, { ITE: 1 })
-    registers.write32(OFFSETS.FSTS, Number(word))
+    clearFaultStatus(machine, { ITE: 1 })
   }
-  const errors = (): { IQE: number; ITE: number } => decode(faultStatus, [BigInt(registers.read32(OFFSETS.FSTS))])
 
   return {
     base,
@@ -76,12 +66,12 @@ export const createQueue = (machine: Machine, scalable: boolean): InvalidationQu
       memory.order()
       registers.write64(OFFSETS.IQT, BigInt(tail))
       const stopped = (): boolean => {
-        const { IQE, ITE } = errors()
+        const { IQE, ITE } = readFaultStatus(machine)
         return IQE === 1 || ITE === 1
       }
       const { done, value } = registers.poll(() => memory.load32(status), (each) => each === DONE || stopped())
       if (done && value === DONE) return
-      const { IQE, ITE } = errors()
+      const { IQE, ITE } = readFaultStatus(machine)
       if (IQE === 1) {
         const head = registers.read64(OFFSETS.IQH)
         recover()

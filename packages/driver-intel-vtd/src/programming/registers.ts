@@ -1,8 +1,17 @@
-// The register side of programming: global commands, and the sequence that switches a unit on.
+// The register side of programming: global commands, the sequence that switches a unit on, and what it says of faults.
 import { decode, encode } from '@iommu/bits'
+import type { Values } from '@iommu/bits'
 import { IommuError } from '@iommu/core'
 import type { Machine } from '@iommu/hardware'
-import { OFFSETS, globalCommand, globalStatus, queueAddress, rootTableAddress } from '../tables/index.js'
+import { OFFSETS, faultStatus, globalCommand, globalStatus, queueAddress, rootTableAddress } from '../tables/index.js'
+
+type FaultStatus = Values<(typeof faultStatus)['fields']>
+
+export const readFaultStatus = ({ registers }: Machine): FaultStatus => decode(faultStatus, [BigInt(registers.read32(OFFSETS.FSTS))])
+
+/** Clears flags that are cleared by writing 1. */
+export const clearFaultStatus = ({ registers }: Machine, flags: Partial<FaultStatus>): void =>
+  registers.write32(OFFSETS.FSTS, Number(encode(faultStatus, flags)[0]))
 
 type Enable = 'TE' | 'QIE' | 'IRE' | 'EAFL' | 'CFI'
 type Status = 'TES' | 'QIES' | 'RTPS' | 'WBFS'

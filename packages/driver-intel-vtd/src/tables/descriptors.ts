@@ -1,6 +1,6 @@
 // Invalidation queue descriptors, one layout per type. 256-bit queues add two words that must be zero.
-import { address, bit, entry, field, split, wide } from '@iommu/bits'
-import type { Run } from '@iommu/bits'
+import { address, bit, decodeField, entry, field, split, wide } from '@iommu/bits'
+import type { Entry, Run, Words } from '@iommu/bits'
 
 const TYPE: readonly Run[] = [[11, 9], [3, 0]]
 const type = split(TYPE, 'Descriptor Type', { confirmedBy: ['qemu'] })
@@ -159,3 +159,7 @@ export const descriptors = /* @__PURE__ */ (() => ({
   [DESCRIPTOR_TYPES.pasidDeviceTlb]: pasidDeviceTlbDescriptor,
   [DESCRIPTOR_TYPES.pageGroupResponse]: pageGroupResponseDescriptor,
 } as const))()
+
+/** The layout of a descriptor, by its first two words, or undefined for a type that there is not. All types share the place of Type. */
+export const descriptorLayout = (words: Words): Entry | undefined =>
+  (descriptors as Readonly<Record<number, Entry>>)[decodeField(waitDescriptor, words, 'Type')]

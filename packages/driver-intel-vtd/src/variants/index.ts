@@ -43,6 +43,7 @@ const mutants: readonly VtdVariant[] = [
       'C-PASID-04', 'C-PASID-05', 'C-PASID-06', 'C-PASID-09', 'C-PASID-11', 'C-PASID-12', 'C-PASID-13', 'C-MAP-03',
       'C-MAP-05', 'C-MAP-07', 'C-MAP-08', 'C-MAP-09', 'C-UNMAP-01', 'C-UNMAP-02', 'C-I2P-01', 'C-TLB-01',
       'C-PASID-17', 'C-PASID-18', 'C-UNMAP-07', 'C-UNMAP-08', 'C-UNMAP-09', 'C-TLB-02', 'C-FREE-01', 'C-FREE-03',
+      'C-PASID-08',
     ], named('does not snoop'), plan((steps) => steps.filter((step) => step.do !== 'write-back'))),
   variant('no-flush-after-set', 'in caching mode nothing is invalidated when an entry comes',
     ['C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-17', 'C-PASID-03', 'C-PASID-17', 'C-SVA-06', 'C-TLB-02'], named('caching mode'), flushes((whole) => ({ ...whole, added: [] }))),
@@ -76,13 +77,13 @@ const mutants: readonly VtdVariant[] = [
       flushPages: (tag, start, end, _leavesOnly, capabilities) => programming.flushPages(tag, start, end, true, capabilities),
     }),
   variant('first-page-only', 'an unmap flushes the first page of its range only',
-    ['C-UNMAP-04', 'C-TLB-01'], SCALABLE, {
+    ['C-UNMAP-04', 'C-TLB-01', 'C-MAP-10', 'C-UNMAP-06'], SCALABLE, {
       flushPages: (tag, start, _end, leavesOnly, capabilities) => programming.flushPages(tag, start, start, leavesOnly, capabilities),
     }),
   variant('wrong-domain-flushed', 'an unmap flushes the domain with the next id',
     [
       'C-TLB-01', 'C-PASID-11', 'C-SVA-03', 'C-UNMAP-02', 'C-UNMAP-03', 'C-UNMAP-04', 'C-SVA-05', 'C-UNMAP-07',
-      'C-UNMAP-08', 'C-UNMAP-09', 'C-TLB-02', 'C-FREE-02',
+      'C-UNMAP-08', 'C-UNMAP-09', 'C-TLB-02', 'C-FREE-02', 'C-MAP-10', 'C-UNMAP-06',
     ], SCALABLE, {
       flushPages: (tag, ...rest) => programming.flushPages({ ...tag, domainId: tag.domainId + 1 }, ...rest),
     }),

@@ -1,24 +1,12 @@
 // What variants are made with: the driver with members of its pure half exchanged, and ways to change a plan or its flushes.
 import type { IommuOps } from '@iommu/core'
-import type { AdversaryOptions, TestMachine } from '@iommu/hardware'
+import type { ModelVariant, TestMachine } from '@iommu/hardware'
 import { driverOver } from '../backends.js'
 import { programming } from '../programming/index.js'
 import type { Programming } from '../programming/index.js'
 import type { Flushes, PlanStep } from '../programming/plan.js'
 
-/** The shape that @iommu/conformance takes. */
-export interface VtdVariant {
-  readonly id: string
-  readonly title: string
-  /** The first statement must fail; none outside of the list may. */
-  readonly breaks: readonly string[]
-  readonly on: readonly string[]
-  /** How stores and commands behave, where that decides. */
-  readonly adversary?: AdversaryOptions
-  /** What Linux does, or did, rather than a mistake that anybody could make; `source`: file, function, versions. */
-  readonly profile?: { readonly name: string; readonly does: string; readonly source: string }
-  createDriver(machines: readonly TestMachine[], setup: { readonly warn: (sentence: string) => void }): IommuOps
-}
+export type VtdVariant = ModelVariant<IommuOps>
 
 export const SCALABLE = ['scalable mode']
 export const LEGACY = ['legacy mode']

@@ -77,6 +77,7 @@ export const classify = (subject: Subject): Classification => {
   const stage = subject.build()
   const effect = effectOf(subject, bodyOf)
   const { detach, blocked, identity, release, default: byDefault } = stage.today
+  const taken = hardwareSteps(stage)
   const hazards = (stage.hazards ?? []).map((hazard, index): ShownHazard => ({
     title: hazard.title,
     shown: hazard.shows(runSteps(subject, (other) => other.hazards?.[index]?.steps ?? bodyOf(other), true).seen),
@@ -89,7 +90,7 @@ export const classify = (subject: Subject): Classification => {
     steps: bodyOf(stage).map(spellStep),
     guess2022: subject.guess?.words ?? null,
     effect,
-    evidence: `${hardwareSteps(stage)} steps; ${stage.places.length} places read and written, cold and warm: ${SAYS[effect]}`,
+    evidence: `${taken} ${taken === 1 ? 'step' : 'steps'}; ${stage.places.length} places read and written, cold and warm: ${SAYS[effect]}`,
     linux73: {
       detach,
       ...(blocked === undefined ? {} : { blocked: effectOf(subject, ({ today }) => today.blocked ?? []) }),

@@ -4,6 +4,7 @@
 // to a million entries of four or eight bytes, one of them lies in registers, and none of them is large or hot.
 import { gatherAdd, IommuError } from '@iommu/core'
 import type { Access, Gather, IommuErrorCode, MapResult } from '@iommu/core'
+import { noMemory } from '@iommu/core/driver'
 import { entryAddress, inputBits, tableBytes, walkShape } from './shape.js'
 import type { Level, LoadEntry, PageKind, Shape, Visited } from './shape.js'
 
@@ -57,9 +58,7 @@ export const createSmallTable = (shape: Shape, storage: Storage, aperture?: Smal
   const smallest = kinds.reduce((least, { size }) => (size < least ? size : least), 1n << 63n)
   const bytesAt = (depth: number): number => tableBytes(shape, levels[depth] as Level)
   const allocate = (depth: number): bigint | undefined => storage.allocate(bytesAt(depth), (levels[depth] as Level).empty)
-  const top = allocate(0)
-  if (top === undefined) throw new IommuError('ENOMEM', `no memory for a ${shape.name} root table`)
-  const root: bigint = top
+  const root = allocate(0) ?? noMemory(`a ${shape.name} root table`)
   /** Tables below the root: how many of their entries say something, and at which level they are. */
   const tables = new Map<bigint, { live: number; readonly depth: number }>()
   const walk = (iova: bigint): Visited[] => walkShape(shape, storage.load, root, iova)

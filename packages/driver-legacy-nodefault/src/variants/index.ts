@@ -1,6 +1,6 @@
 // Variants: the driver with one member of its planner exchanged, so that it breaks in one named way.
 import type { IommuOps } from '@iommu/core'
-import type { TestMachine } from '@iommu/hardware'
+import type { ModelVariant } from '@iommu/hardware'
 import { createDriver } from '../kinds.js'
 import type { KindName } from '../kinds.js'
 import { fslPamuPlanner } from '../programming/fsl-pamu.js'
@@ -13,17 +13,7 @@ import type { Step } from '../programming/steps.js'
 import { tegraSmmuPlanner } from '../programming/tegra-smmu.js'
 import { REGISTERS } from '../tables/tegra-smmu.js'
 
-/** The shape that @iommu/conformance takes. */
-export interface LegacyVariant {
-  readonly id: string
-  readonly title: string
-  /** The first statement must fail; none outside of the list may. */
-  readonly breaks: readonly string[]
-  readonly on: readonly string[]
-  /** Where it is no invention but what Linux does. */
-  readonly profile?: { readonly name: string; readonly does: string; readonly source: string }
-  createDriver(machines: readonly TestMachine[], setup: { readonly warn: (sentence: string) => void }): IommuOps
-}
+export type LegacyVariant = ModelVariant<IommuOps>
 
 const variant = (
   id: string, title: string, kind: KindName, breaks: readonly string[], change: Partial<Planner>, profile?: LegacyVariant['profile'],
@@ -42,7 +32,7 @@ const guest = s390Planner({ relaxed: false, refresh: true })
 
 export const variants: readonly LegacyVariant[] = [
   variant('tegra-no-table-cache-flush', 'tegra-smmu: lines of page tables are never flushed', 'tegra-smmu', [
-    'C-MAP-09', 'C-BLOCK-06', 'C-UNMAP-03', 'C-UNMAP-04', 'C-UNMAP-05', 'C-TLB-01',
+    'C-MAP-09', 'C-BLOCK-06', 'C-UNMAP-03', 'C-UNMAP-04', 'C-UNMAP-05', 'C-TLB-01', 'C-MAP-10', 'C-UNMAP-06',
   ], {
     open: (...args) => without(tegraSmmuPlanner.open(...args), REGISTERS.PTC_FLUSH.name),
     close: (...args) => without(tegraSmmuPlanner.close(...args), REGISTERS.PTC_FLUSH.name),
@@ -71,7 +61,7 @@ export const variants: readonly LegacyVariant[] = [
     close: (bank, ...rest) => without(msmPlanner.close(bank, ...rest), `CTX_TLBIALL.${bank}`),
   }),
   variant('msm-wrong-address-space', 'msm: pages are invalidated in the next address space', 'msm', [
-    'C-UNMAP-03', 'C-UNMAP-02', 'C-UNMAP-04', 'C-UNMAP-05', 'C-TLB-01',
+    'C-UNMAP-03', 'C-UNMAP-02', 'C-UNMAP-04', 'C-UNMAP-05', 'C-TLB-01', 'C-MAP-10', 'C-UNMAP-06',
   ], {
     flush: (pages) => msmPlanner.flush({ ...pages, id: pages.id + 1 }),
   }),
@@ -95,11 +85,11 @@ export const variants: readonly LegacyVariant[] = [
   ], {
     aim: (stream, from, to, ground) => omapPlanner.aim(stream, from, to.at === 'blocked' ? { at: 'identity' } : to, ground),
   }),
-  variant('s390-no-refresh', 's390: unmapped pages are not refreshed', 's390', ['C-TLB-01', 'C-UNMAP-03', 'C-UNMAP-04', 'C-UNMAP-05'], { flush: () => [] }),
+  variant('s390-no-refresh', 's390: unmapped pages are not refreshed', 's390', ['C-TLB-01', 'C-UNMAP-03', 'C-UNMAP-04', 'C-UNMAP-05', 'C-MAP-10', 'C-UNMAP-06'], { flush: () => [] }),
   variant('s390-guest-maps-unseen', 's390 guest: maps are not refreshed', 's390-guest', ['C-MAP-09'], { keepsAbsent: false }),
   variant('s390-blocks-by-identity', 's390: blocked registers no tables instead of nothing', 's390', [
-    'C-RESET-04', 'C-DRV-02', 'C-DRV-03', 'C-DRV-05', 'C-ATTACH-04', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-07',
-    'C-ATTACH-08', 'C-ATTACH-09', 'C-ATTACH-10', 'C-ATTACH-12', 'C-ATTACH-17', 'C-BLOCK-01', 'C-BLOCK-02', 'C-BLOCK-03',
+    'C-BLOCK-02', 'C-ATTACH-02', 'C-DRV-02', 'C-DRV-03', 'C-DRV-05', 'C-ATTACH-04', 'C-ATTACH-05', 'C-ATTACH-06', 'C-ATTACH-07',
+    'C-ATTACH-08', 'C-ATTACH-09', 'C-ATTACH-10', 'C-ATTACH-12', 'C-ATTACH-17', 'C-BLOCK-01', 'C-BLOCK-03',
     'C-BLOCK-04', 'C-BLOCK-06', 'C-BLOCK-11', 'C-IDENT-05', 'C-DETACH-01', 'C-OWN-01', 'C-OWN-04', 'C-ROLL-02',
     'C-ROLL-05', 'C-REL-01', 'C-REL-04', 'C-RESET-01',
   ], {
@@ -126,6 +116,6 @@ export const variants: readonly LegacyVariant[] = [
   variant('gart-entries-stay', 'tegra-gart: entries are left as they are, as detach_dev left them', 'tegra-gart', [
     'C-ATTACH-05', 'C-ATTACH-04', 'C-ATTACH-06', 'C-ATTACH-10', 'C-ATTACH-11', 'C-ATTACH-17', 'C-IDENT-05',
     'C-REL-05', 'C-DEFER-01', 'C-MAP-03', 'C-MAP-04', 'C-MAP-06', 'C-MAP-08', 'C-MAP-09', 'C-MAP-10', 'C-UNMAP-01',
-    'C-UNMAP-03', 'C-UNMAP-04', 'C-UNMAP-05', 'C-I2P-01',
+    'C-UNMAP-03', 'C-UNMAP-04', 'C-UNMAP-05', 'C-I2P-01', 'C-UNMAP-06',
   ], { aim: () => [] }),
 ]

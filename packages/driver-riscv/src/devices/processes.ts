@@ -1,7 +1,7 @@
 // A device with PASIDs: its device context leads to a process directory; its points are the process contexts.
 import { IommuError } from '@iommu/core'
 import type { Device, Pasid } from '@iommu/core'
-import { sourcesOf } from '@iommu/core/driver'
+import { noMemory, sourcesOf } from '@iommu/core/driver'
 import type { Warn } from '@iommu/core/driver'
 import { frameAddress, frameOf } from '@iommu/hardware'
 import { directoryState, directoryWord } from '../domains/words.js'
@@ -27,11 +27,7 @@ interface Directory {
 
 const createDirectory = ({ machine: { memory } }: Unit, levels: DirectoryLevels): Directory => {
   const split = processSplit(levels)
-  const allocate = (pasid: Pasid): bigint => {
-    const frame = memory.pages.allocate()
-    if (frame === undefined) throw new IommuError('ENOMEM', 'no memory for a process directory', { pasid })
-    return frameAddress(frame)
-  }
+  const allocate = (pasid: Pasid): bigint => frameAddress(memory.pages.allocate() ?? noMemory('a process directory', { pasid }))
   const root = allocate(0)
   /** Tables below the root by the indexes that lead to them. */
   const tables = new Map<string, bigint>([['', root]])

@@ -2,6 +2,7 @@
 import type { Device, Pasid } from '@iommu/core'
 import { forceAll, makeAll } from '@iommu/core/driver'
 import type { Points, Warn } from '@iommu/core/driver'
+import { loadWords } from '@iommu/hardware'
 import { apply } from '../programming/apply.js'
 import type { Flushes, Used } from '../programming/plan.js'
 import type { Unit } from '../unit.js'
@@ -49,22 +50,19 @@ export interface EntryPlace {
 
 const NO_FLUSHES: Flushes = { context: [], removed: [] }
 
-const load = (unit: Unit, address: bigint, count: number): bigint[] =>
-  Array.from({ length: count }, (_, index) => unit.machine.memory.load64(address + BigInt(index * 8)))
-
 const change = (unit: Unit, { address, used, flushes }: EntryPlace, from: PointState, to: PointState): void =>
   apply(unit, address, unit.programming.planEntry(from, to, flushes(), used))
 
 /** Writes the words without asking the unit for anything: the last resort where it has stopped answering. */
 export const force = (unit: Unit, { address, used }: EntryPlace, words: PointState): void => {
-  const steps = unit.programming.planEntry(load(unit, address, words.length), words, NO_FLUSHES, used)
+  const steps = unit.programming.planEntry(loadWords(unit.machine.memory, address, words.length), words, NO_FLUSHES, used)
   apply(unit, address, steps.filter((step) => step.do !== 'invalidate'))
 }
 
 /** Brings a context back to `before` after a change broke off somewhere. */
 const undo = (unit: Unit, place: EntryPlace, before: PointState): void => {
   try {
-    change(unit, place, load(unit, place.address, before.length), before)
+    change(unit, place, loadWords(unit.machine.memory, place.address, before.length), before)
   } catch {
     force(unit, place, before)
   }

@@ -1,5 +1,5 @@
 // The RISC-V side of adversarial mode: which contexts a request reads, under which tags, and the walks.
-import { createAdversary, frameOf, supplied } from '@iommu/hardware'
+import { createAdversary, frameOf, framesAround, keyOf, stoppedBy, supplied } from '@iommu/hardware'
 import type {
   Adversary, AdversaryOptions, Command, Fetch, Fetched, FetchOrder, HardwareEvent, Look, Reached, Vendor, Walked,
 } from '@iommu/hardware'
@@ -7,9 +7,10 @@ import { LEAF, rootPointer, walkFrom } from '@iommu/page-table'
 import type { TablePointer } from '@iommu/page-table'
 import { OFFSETS } from '../tables/index.js'
 import type { DirectoryLevels } from '../tables/index.js'
+import { domainOfGscid } from './caches.js'
 import { fetchDevice, fetchProcess, Stopped } from './copies.js'
 import type { DeviceContext, ProcessContext, Reader, Stage } from './copies.js'
-import { commandOf, domainOfGscid } from './drops.js'
+import { commandOf } from './drops.js'
 import type { RiscvMachine } from './index.js'
 import type { Asked, Supply } from './supply.js'
 import { translate } from './translate.js'
@@ -22,23 +23,7 @@ export interface RiscvAdversaryOptions extends AdversaryOptions {
   readonly fetch?: FetchOrder
 }
 
-/** Runs a fetch; what stops it is an answer like others. */
-const attempt = <T>(run: () => T): T | Stopped => {
-  try {
-    return run()
-  } catch (error) {
-    if (error instanceof Stopped) return error
-    throw error
-  }
-}
-
-/** For outcomes: throws what stopped a fetch. */
-const usable = <T extends object>(copy: T | Stopped): T => {
-  if (copy instanceof Stopped) throw copy
-  return copy
-}
-
-const keyOf = (copy: object): string => JSON.stringify(copy, (_, value: unknown) => (typeof value === 'bigint' ? value.toString(16) : value))
+const { attempt, usable } = stoppedBy(Stopped)
 
 const tableOf = (stage: Stage | 'bare' | undefined): readonly Stage[] => (stage === undefined || stage === 'bare' ? [] : [stage])
 
@@ -69,13 +54,6 @@ const deviceCopy = (source: number, value: DeviceContext | Stopped): Fetched<Dev
 const processCopy = (source: number, pasid: number, value: ProcessContext | Stopped): Fetched<ProcessContext | Stopped> => copyOf(
   value, { cache: 'process', source, pasid }, ({ first }) => tableOf(first)[0]?.id ?? 0, ({ first }) => tableOf(first).map(({ root }) => root))
 
-/** The frames around one that a page or a pointer of so many address bits covers. */
-const extent = (frame: number, shift: number): { readonly first: number; readonly last: number } => {
-  const span = 2 ** (shift - 12)
-  const first = Math.floor(frame / span) * span
-  return { first, last: first + span - 1 }
-}
-
 const walkOf = ({ formats }: Hardware, { kind, stage, address }: Asked): ((
   memory: Reader['view'], start: TablePointer | undefined, reach: (pointer: Reached<TablePointer>) => void,
 ) => Walked<Leaf>) => {
@@ -83,8 +61,8 @@ const walkOf = ({ formats }: Hardware, { kind, stage, address }: Asked): ((
   const format = formats(kind, stage.levels, stage.setsAccessed)
   return (view, start, reach) => {
     const leaf = walkFrom(plainKind, format, view, frame, start ?? rootPointer(format, stage.root), (pointer, covers) =>
-      reach({ value: pointer, key: keyOf(pointer), page: pointer.frame, ...extent(frame, covers) }))
-    return { value: leaf, key: keyOf(leaf), keeps: leaf.status === LEAF, ...extent(frame, leaf.status === LEAF ? leaf.pageShift : 12) }
+      reach({ value: pointer, key: keyOf(pointer), page: pointer.frame, ...framesAround(frame, covers) }))
+    return { value: leaf, key: keyOf(leaf), keeps: leaf.status === LEAF, ...framesAround(frame, leaf.status === LEAF ? leaf.pageShift : 12) }
   }
 }
 

@@ -1,7 +1,7 @@
 // Copies: what hardware makes of a device context or process context when it fetches one through its directory.
 import { breaksReserved, decode, wordCount } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
-import { frameOf } from '@iommu/hardware'
+import { frameOf, loadWords } from '@iommu/hardware'
 import type { Fetch, FetchOrder, HardwareView, Shape, Step } from '@iommu/hardware'
 import {
   baseDeviceContext, deviceContext, deviceDirectoryEntry, deviceSplit, indexes, levelsOfMode, processContext,
@@ -95,11 +95,11 @@ const VALID = 1n
 /** Words of an entry; of one that is not valid only the first: nothing else matters, and what is not read cannot differ. */
 const load = (reader: Reader, layout: Entry, address: bigint, unreadable: number): bigint[] => {
   if (!isReadable(reader, address)) throw new Stopped(unreadable)
-  const each = Array.from({ length: wordCount(layout) }, (_, index) => index)
-  if (reader.fetch === undefined) return each.map((index) => reader.view.load64(address + BigInt(index * 8)))
+  const count = wordCount(layout)
+  if (reader.fetch === undefined) return loadWords(reader.view, address, count)
   const word = reader.fetch(address, shapeOf(layout, reader.order ?? 'present-first'))
   const head = word(0)
-  return each.map((index) => (index === 0 ? head : (head & VALID) === VALID ? word(index) : 0n))
+  return Array.from({ length: count }, (_, index) => (index === 0 ? head : (head & VALID) === VALID ? word(index) : 0n))
 }
 
 const hex = (value: number | bigint): string => `0x${value.toString(16)}`

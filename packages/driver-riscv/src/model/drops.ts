@@ -1,73 +1,68 @@
-// What each command names, as adversarial mode asks: by the tags that copies hold.
+// What each command names, by the tags that copies hold: for the queue, which has the caches forget it, and for adversarial mode.
 import { decode, describe, renderLine } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
-import { dropsNothing } from '@iommu/hardware'
-import type { Command, CommandEvent, Drop, Held } from '@iommu/hardware'
-import { atsInvalidate, COMMANDS, commandLayout, invalidateDevice, invalidateFirstStage, invalidateProcess } from '../tables/index.js'
-import { layoutOf, pageRange } from './queue.js'
+import { dropOf, sizedRange } from '@iommu/hardware'
+import type { Command, CommandEvent, Names, TranslationTag } from '@iommu/hardware'
+import {
+  atsInvalidate, commandLayout, fence, invalidateDevice, invalidateFirstStage, invalidateProcess, invalidateSecondStage,
+} from '../tables/index.js'
+import { domainOfGscid } from './caches.js'
 
 type Words = readonly bigint[]
-type Place = Pick<Held<unknown>, 'first' | 'last'>
 
-/** Identifiers of the two stages are numbered apart: a GSCID as a domain is above all PSCIDs. */
-export const domainOfGscid = (gscid: number): number => 2 ** 20 + gscid
-
-const meets = ([first, last]: readonly [number, number], held: Place): boolean => held.first <= last && held.last >= first
-
-/** Pages of some tags: all of them, or those of a range, and what leads to them only where the command says so. */
-const pages = (words: Words, named: (tag: Held<unknown>['tag']) => boolean): Drop => {
+/** Pages under some tags: all of them, or those of a range, and what leads to them only where the command says so. */
+const pages = (words: Words, under: (tag: TranslationTag) => boolean): Names => {
   const { AV, ADDR, S, NL } = decode(invalidateFirstStage, words)
-  const range = pageRange(ADDR, S === 1)
-  return {
-    ...dropsNothing,
-    translation: (held) => named(held.tag) && (AV === 0 || (meets(range, held) && (held.kind === 'leaf' || NL === 1))),
-  }
+  return { pages: { under, ...(AV === 1 ? { range: sizedRange(ADDR, S === 1), leavesOnly: NL === 0 } : {}) } }
 }
 
-const firstStage = (words: Words): Drop => {
-  const { GV, PSCV, PSCID } = decode(invalidateFirstStage, words)
-  // First stages under a second one are not in this mode: none is ever held.
-  return pages(words, ({ space, domain }) => space === 'first' && GV === 0 && (PSCV === 0 || domain === PSCID))
+const firstStage = (words: Words): Names => {
+  const { GV, GSCID, PSCV, PSCID } = decode(invalidateFirstStage, words)
+  return pages(words, ({ space, domain, pasid }) =>
+    (GV === 1 ? space === 'guest' && pasid === GSCID : space === 'first') && (PSCV === 0 || domain === PSCID))
 }
 
-const secondStage = (words: Words): Drop => {
-  const { GV, GSCID } = decode(invalidateFirstStage, words)
+const secondStage = (words: Words): Names => {
+  const { GV, GSCID } = decode(invalidateSecondStage, words)
   return pages(words, ({ space, domain }) => space === 'second' && (GV === 0 || domain === domainOfGscid(GSCID)))
 }
 
-const devices = (words: Words): Drop => {
+const devices = (words: Words): Names => {
   const { DV, DID } = decode(invalidateDevice, words)
-  return { ...dropsNothing, entry: ({ source }) => DV === 0 || source === DID }
+  return { entry: ({ source }) => DV === 0 || source === DID }
 }
 
-const process = (words: Words): Drop => {
+const process = (words: Words): Names => {
   const { DID, PID } = decode(invalidateProcess, words)
-  return { ...dropsNothing, entry: ({ cache, source, pasid }) => cache === 'process' && source === DID && pasid === PID }
+  return { entry: ({ cache, source, pasid }) => cache === 'process' && source === DID && pasid === PID }
 }
 
-const device = (words: Words): Drop => {
+const device = (words: Words): Names => {
   const { RID, PV, PID, G, S, UADDR } = decode(atsInvalidate, words)
-  const range = pageRange(UADDR, S === 1)
-  const pasid = PV === 1 ? PID : 0
-  return { ...dropsNothing, device: (held) => held.tag.domain === RID && (G === 1 || held.tag.pasid === pasid) && meets(range, held) }
+  return { device: { source: RID, pasid: G === 1 ? 'all' : PV === 1 ? PID : 0, range: sizedRange(UADDR, S === 1) } }
 }
 
-const of = ({ OPCODE, FUNC }: { readonly OPCODE: number; readonly FUNC: number }): Entry | undefined => commandLayout(OPCODE, FUNC)
+/** What a command drops, and how adversarial mode calls it. */
+interface Dropping {
+  readonly kind: string
+  readonly names: (words: Words) => Names
+}
 
-const drops: readonly (readonly [layout: Entry | undefined, kind: string, drop: (words: Words) => Drop])[] = [
-  [of(COMMANDS.invalidateFirstStage), 'iotinval', firstStage],
-  [of(COMMANDS.invalidateSecondStage), 'iotinval', secondStage],
-  [of(COMMANDS.invalidateDevice), 'iodir', devices],
-  [of(COMMANDS.invalidateProcess), 'iodir', process],
-  [of(COMMANDS.atsInvalidate), 'ats', device],
-]
+/** By layout. The others name nothing that is cached here. */
+export const drops: ReadonlyMap<Entry, Dropping> = new Map<Entry, Dropping>([
+  [invalidateFirstStage, { kind: 'iotinval', names: firstStage }],
+  [invalidateSecondStage, { kind: 'iotinval', names: secondStage }],
+  [invalidateDevice, { kind: 'iodir', names: devices }],
+  [invalidateProcess, { kind: 'iodir', names: process }],
+  [atsInvalidate, { kind: 'ats', names: device }],
+])
 
 /** A command as adversarial mode knows it. Hardware has reported it by moving its head: a fence has completed by then. */
 export const commandOf = ({ words }: CommandEvent): Command | undefined => {
-  const layout = layoutOf(words)
+  const layout = commandLayout(words)
   if (layout === undefined) return undefined
   const text = renderLine(describe(layout, words))
-  if (layout === of(COMMANDS.fence)) return { text, kind: 'fence', completes: true, fences: true }
-  const [, kind, drop] = drops.find(([each]) => each === layout) ?? []
-  return kind === undefined || drop === undefined ? undefined : { text, kind, drop: drop(words), completes: false, fences: false }
+  if (layout === fence) return { text, kind: 'fence', completes: true, fences: true }
+  const found = drops.get(layout)
+  return found === undefined ? undefined : { text, kind: found.kind, drop: dropOf(found.names(words)), completes: false, fences: false }
 }

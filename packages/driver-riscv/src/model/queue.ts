@@ -1,17 +1,16 @@
 // The command queue: fetches commands, refuses illegal ones, carries out the others.
 import { breaksReserved, decode, decodeField, describe, renderLine } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
-import { frameOf } from '@iommu/hardware'
+import { frameOf, loadWords } from '@iommu/hardware'
 import type { EventStream, Failures, PhysicalMemory } from '@iommu/hardware'
-import { dropPages, dropTranslations } from '@iommu/page-table'
-import type { Translations } from '@iommu/page-table'
 import {
-  atsInvalidate, commandLayout, COMMANDS, fence, invalidateDevice, invalidateFirstStage, invalidateProcess, invalidateSecondStage,
-  splitLimit, deviceSplit, processSplit,
+  atsInvalidate, commandLayout, deviceSplit, fence, invalidateDevice, invalidateFirstStage, invalidateProcess, invalidateSecondStage,
+  processSplit, splitLimit,
 } from '../tables/index.js'
 import type { Capabilities } from '../tables/index.js'
-import { guestOfTag, pscidOfTag } from './caches.js'
+import { forget } from './caches.js'
 import type { Caches } from './caches.js'
+import { drops } from './drops.js'
 import type { DirectoryState } from './translate.js'
 
 /** Where the queue is and how far it has come. Indexes are of commands. */
@@ -44,30 +43,6 @@ export interface QueueTarget {
 }
 
 type Words = readonly bigint[]
-/** Frames, both inclusive. */
-type Range = readonly [first: number, last: number]
-
-/** How large the range is that an address names, by its lowest zero bit from bit 12 on. */
-const sizedRange = (address: bigint): Range => {
-  let bit = 12n
-  while (bit < 63n && ((address >> bit) & 1n) === 1n) bit++
-  const size = 1n << (bit + 1n)
-  const start = address & ~(size - 1n)
-  return [frameOf(start), frameOf(start + size - 1n)]
-}
-
-/** The frames that an address names. */
-export const pageRange = (address: bigint, sized: boolean): Range =>
-  (sized ? sizedRange(address) : [frameOf(address), frameOf(address)])
-
-const isCommand = (layout: Entry, { OPCODE, FUNC }: { readonly OPCODE: number; readonly FUNC: number }): boolean =>
-  layout === commandLayout(OPCODE, FUNC)
-
-/** The layout of a command, or undefined where there is none of its opcode and function. */
-export const layoutOf = (words: Words): Entry | undefined => {
-  const { OPCODE, FUNC } = decode(fence, words)
-  return commandLayout(OPCODE, FUNC)
-}
 
 /** Whether hardware refuses a command, beyond its reserved bits. */
 const isIllegal = (layout: Entry, words: Words, { capabilities, state: { directory: { mode } } }: QueueTarget): boolean => {
@@ -75,53 +50,18 @@ const isIllegal = (layout: Entry, words: Words, { capabilities, state: { directo
   const devices = typeof mode === 'number' ? splitLimit(deviceSplit(extended, mode)) : 2 ** 24
   const widest = processLevels.at(-1)
   const processes = widest === undefined ? 0 : splitLimit(processSplit(widest))
-  if (isCommand(layout, COMMANDS.invalidateFirstStage) || isCommand(layout, COMMANDS.invalidateSecondStage)) {
+  if (layout === invalidateFirstStage || layout === invalidateSecondStage) {
     const { S, NL, PSCV } = decode(invalidateFirstStage, words)
-    return (S === 1 && !ranges) || (NL === 1 && !nonLeaf) || (PSCV === 1 && isCommand(layout, COMMANDS.invalidateSecondStage))
+    return (S === 1 && !ranges) || (NL === 1 && !nonLeaf) || (PSCV === 1 && layout === invalidateSecondStage)
   }
   // Interrupts by wire are asked for of a unit that has none on.
-  if (isCommand(layout, COMMANDS.fence)) return decode(fence, words).WSI === 1
-  if (isCommand(layout, COMMANDS.invalidateDevice)) return decode(invalidateDevice, words).DID >= devices
-  if (isCommand(layout, COMMANDS.invalidateProcess)) {
+  if (layout === fence) return decode(fence, words).WSI === 1
+  if (layout === invalidateDevice) return decode(invalidateDevice, words).DID >= devices
+  if (layout === invalidateProcess) {
     const { DV, DID, PID } = decode(invalidateProcess, words)
     return DV === 0 || DID >= devices || PID >= processes
   }
   return !ats
-}
-
-/** What is under the tags that match: of a range, or everything. With a range what leads to the leaves stays, unless NL says so. */
-const dropNamed = (translations: Translations<unknown>, matches: (tag: number) => boolean, range: Range | undefined, nonLeaf: boolean): void =>
-  (range === undefined ? dropTranslations(translations, matches) : dropPages(translations, matches, ...range, !nonLeaf))
-
-/** Drops what a command names, and nothing more. */
-const carryOut = (layout: Entry, words: Words, { caches, failures }: QueueTarget, state: QueueState): void => {
-  if (isCommand(layout, COMMANDS.invalidateFirstStage)) {
-    const { AV, GV, PSCV, PSCID, GSCID, ADDR, S, NL } = decode(invalidateFirstStage, words)
-    const range = AV === 1 ? pageRange(ADDR, S === 1) : undefined
-    dropNamed(caches.firstStage, (tag) =>
-      guestOfTag(tag) === (GV === 1 ? GSCID : undefined) && (PSCV === 0 || pscidOfTag(tag) === PSCID), range, NL === 1)
-  } else if (isCommand(layout, COMMANDS.invalidateSecondStage)) {
-    const { AV, GV, GSCID, ADDR, S, NL } = decode(invalidateSecondStage, words)
-    const range = AV === 1 ? pageRange(ADDR, S === 1) : undefined
-    dropNamed(caches.secondStage, (tag) => GV === 0 || tag === GSCID, range, NL === 1)
-    // What a first stage under it led to may have been read through it.
-    dropTranslations(caches.firstStage, (tag) => guestOfTag(tag) !== undefined && (GV === 0 || guestOfTag(tag) === GSCID))
-  } else if (isCommand(layout, COMMANDS.invalidateDevice)) {
-    const { DV, DID } = decode(invalidateDevice, words)
-    caches.devices.drop(({ source }) => DV === 0 || source === DID)
-    caches.processes.drop(({ source }) => DV === 0 || source === DID)
-  } else if (isCommand(layout, COMMANDS.invalidateProcess)) {
-    const { DID, PID } = decode(invalidateProcess, words)
-    caches.processes.drop(({ source, pasid }) => source === DID && pasid === PID)
-  } else if (isCommand(layout, COMMANDS.atsInvalidate)) {
-    const { RID, PV, PID, G, S, UADDR } = decode(atsInvalidate, words)
-    if (failures.isDeaf(RID)) {
-      state.unanswered = true
-      return
-    }
-    const pasid = PV === 1 ? PID : 0
-    caches.deviceTlbs.get(RID)?.dropRange((tag) => G === 1 || tag === pasid, ...pageRange(UADDR, S === 1))
-  }
 }
 
 /** A fence completes when all before it has; false: it does not, or says why it stops. */
@@ -153,20 +93,22 @@ export const runQueue = (state: QueueState, target: QueueTarget): void => {
       state.memoryFault = true
       return
     }
-    const words = [0n, 8n].map((offset) => target.memory.snooped.load64(at + offset))
-    const layout = layoutOf(words)
+    const words = loadWords(target.memory.snooped, at, 2)
+    const layout = commandLayout(words)
     if (target.failures.refuseCommand() || layout === undefined || breaksReserved(layout, words) || isIllegal(layout, words, target)) {
       state.illegal = true
       return
     }
-    if (isCommand(layout, COMMANDS.fence)) {
-      if (!completes(words, target, state)) return
-    } else carryOut(layout, words, target, state)
+    const source = layout === atsInvalidate ? decodeField(atsInvalidate, words, 'RID') : undefined
+    if (layout === fence && !completes(words, target, state)) return
+    const dropped = drops.get(layout)
+    if (source !== undefined && target.failures.isDeaf(source)) state.unanswered = true
+    else if (dropped !== undefined) forget(target.caches, dropped.names(words))
     state.head = (state.head + 1) % state.entries
     if (target.events.listeners !== null) {
       target.events.emit({
         kind: 'command', name: layout.name, words, text: renderLine(describe(layout, words)),
-        ...(isCommand(layout, COMMANDS.atsInvalidate) ? { deviceTlb: decodeField(atsInvalidate, words, 'RID') } : {}),
+        ...(source === undefined ? {} : { deviceTlb: source }),
       })
     }
   }

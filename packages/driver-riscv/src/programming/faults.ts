@@ -1,10 +1,10 @@
 // Reads the fault queue, and clears its overflow.
 import { decode, encode } from '@iommu/bits'
+import { loadWords } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
 import { faultQueueStatus, faultRecord, OFFSETS, TRANSACTION_TYPES } from '../tables/index.js'
 
-const RECORD_BYTES = 32
-const WORDS = [0, 1, 2, 3] as const
+const RECORD_WORDS = 4
 
 /** One fault as hardware recorded it. */
 export interface RecordedFault {
@@ -32,8 +32,8 @@ export const readFaults = ({ memory, registers }: Machine, base: bigint, log2Ent
   const tail = registers.read32(OFFSETS.fqt)
   let head = registers.read32(OFFSETS.fqh)
   for (; head !== tail; head = (head + 1) % 2 ** log2Entries) {
-    const at = base + BigInt(head * RECORD_BYTES)
-    const { CAUSE, PID, PV, TTYP, DID, IOTVAL } = decode(faultRecord, WORDS.map((word) => memory.load64(at + BigInt(word * 8))))
+    const at = base + BigInt(head * RECORD_WORDS * 8)
+    const { CAUSE, PID, PV, TTYP, DID, IOTVAL } = decode(faultRecord, loadWords(memory, at, RECORD_WORDS))
     faults.push({
       source: DID,
       ...(PV === 1 ? { pasid: PID } : {}),

@@ -1,12 +1,11 @@
 // What must be flushed, and in which order. Pure: facts of a change become commands.
 import { encode } from '@iommu/bits'
+import { aligned, coveringShift, sizedAddress, WHOLE_SPACE } from '@iommu/hardware'
 import {
   atsInvalidate, COMMANDS, fence, invalidateDevice, invalidateFirstStage, invalidateProcess, invalidateSecondStage,
 } from '../tables/index.js'
 import type { Capabilities } from '../tables/index.js'
 import type { Command, Flushes } from './plan.js'
-
-const two = (words: readonly bigint[]): Command => [words[0] as bigint, words[1] as bigint]
 
 /** Under what a domain's translations are cached: its PSCID, or for second-stage tables its GSCID. */
 export interface PageTag {
@@ -15,45 +14,29 @@ export interface PageTag {
 }
 
 /** Everything before it is complete, and what requests have read and written is globally visible. */
-export const fenceCommand = (): Command => two(encode(fence, { ...COMMANDS.fence, PR: 1, PW: 1 }))
+export const fenceCommand = (): Command => encode(fence, { ...COMMANDS.fence, PR: 1, PW: 1 })
 
 /** Without a source: all device contexts, directory entries and process contexts. */
-export const forgetDevice = (source?: number): Command => two(encode(invalidateDevice, {
+export const forgetDevice = (source?: number): Command => encode(invalidateDevice, {
   ...COMMANDS.invalidateDevice, ...(source === undefined ? {} : { DV: 1, DID: source }),
-}))
+})
 
 const forgetProcess = (source: number, pasid: number): Command =>
-  two(encode(invalidateProcess, { ...COMMANDS.invalidateProcess, DV: 1, DID: source, PID: pasid }))
+  encode(invalidateProcess, { ...COMMANDS.invalidateProcess, DV: 1, DID: source, PID: pasid })
 
 /** Every first-stage translation of the host, and every second-stage one. */
 export const flushAll = (): readonly Command[] => [
-  two(encode(invalidateFirstStage, COMMANDS.invalidateFirstStage)),
-  two(encode(invalidateSecondStage, COMMANDS.invalidateSecondStage)),
+  encode(invalidateFirstStage, COMMANDS.invalidateFirstStage),
+  encode(invalidateSecondStage, COMMANDS.invalidateSecondStage),
 ]
-
-/** The whole 64-bit space as ATS says it: every bit from 12 on is one, but the highest. */
-const EVERYTHING = 0x7fff_ffff_ffff_f000n
-
-/** A size as an address says it: the lowest zero bit from bit 12 on is half of it. `pageShift` above 12. */
-const sizedAddress = (start: bigint, pageShift: number): bigint => start | ((1n << BigInt(pageShift - 1)) - 1n) & ~0xfffn
-
-/** log2 of the smallest aligned power of two of bytes that covers both ends, inclusive; 12 at the least. */
-export const coveringShift = (start: bigint, end: bigint): number => {
-  let shift = 12
-  while (start >> BigInt(shift) !== end >> BigInt(shift)) shift++
-  return shift
-}
-
-const aligned = (start: bigint, shift: number): bigint => (start >> BigInt(shift)) << BigInt(shift)
 
 /** What a device has cached, of a range or of everything. PASID 0 takes the form without PASID. */
 export const flushDeviceTlb = (source: number, pasid: number, range?: { readonly start: bigint; readonly end: bigint }): Command => {
-  const shift = range === undefined ? 64 : coveringShift(range.start, range.end)
-  const sized = shift > 12
-  const UADDR = range === undefined || shift > 63 ? EVERYTHING : sized ? sizedAddress(aligned(range.start, shift), shift) : range.start
-  return two(encode(atsInvalidate, {
-    ...COMMANDS.atsInvalidate, RID: source, ...(pasid === 0 ? {} : { PV: 1, PID: pasid }), S: sized ? 1 : 0, UADDR,
-  }))
+  const shift = range === undefined ? WHOLE_SPACE : coveringShift(range.start, range.end)
+  return encode(atsInvalidate, {
+    ...COMMANDS.atsInvalidate, RID: source, ...(pasid === 0 ? {} : { PV: 1, PID: pasid }),
+    S: shift > 12 ? 1 : 0, UADDR: sizedAddress(range?.start ?? 0n, shift),
+  })
 }
 
 /** A device context goes or changes. Its process contexts go with it. Then the device's own TLB, by PASID. */
@@ -70,8 +53,8 @@ export const flushProcess = (sources: readonly number[], pasid: number, tlbs: re
 
 /** Everything under a tag: its pages and the tables on the way to them. */
 export const flushTag = ({ id, secondStage }: PageTag): Command => (secondStage
-  ? two(encode(invalidateSecondStage, { ...COMMANDS.invalidateSecondStage, GV: 1, GSCID: id }))
-  : two(encode(invalidateFirstStage, { ...COMMANDS.invalidateFirstStage, PSCV: 1, PSCID: id })))
+  ? encode(invalidateSecondStage, { ...COMMANDS.invalidateSecondStage, GV: 1, GSCID: id })
+  : encode(invalidateFirstStage, { ...COMMANDS.invalidateFirstStage, PSCV: 1, PSCID: id }))
 
 /** Commands for one range, at the most; beyond that everything under the tag goes (Linux: 512). */
 const MOST = 512
@@ -87,11 +70,11 @@ export const flushPages = (
   const page = (ADDR: bigint, S: number): Command => {
     const fields = { AV: 1, ADDR, S, NL: leavesOnly ? 0 : 1 }
     return tag.secondStage
-      ? two(encode(invalidateSecondStage, { ...COMMANDS.invalidateSecondStage, ...fields, GV: 1, GSCID: tag.id }))
-      : two(encode(invalidateFirstStage, { ...COMMANDS.invalidateFirstStage, ...fields, PSCV: 1, PSCID: tag.id }))
+      ? encode(invalidateSecondStage, { ...COMMANDS.invalidateSecondStage, ...fields, GV: 1, GSCID: tag.id })
+      : encode(invalidateFirstStage, { ...COMMANDS.invalidateFirstStage, ...fields, PSCV: 1, PSCID: tag.id })
   }
   const shift = coveringShift(start, end)
-  if (ranges && shift > 12 && shift < 64) return [page(sizedAddress(aligned(start, shift), shift), 1)]
+  if (ranges && shift > 12 && shift < WHOLE_SPACE) return [page(sizedAddress(start, shift), 1)]
   const count = (end - start) / stride + 1n
   if (count > BigInt(MOST)) return [flushTag(tag)]
   return Array.from({ length: Number(count) }, (_, index) => page(aligned(start, 12) + BigInt(index) * stride, 0))

@@ -1,8 +1,9 @@
 // Plans the stores that turn one context into another. Pure: from words and to words become ordered steps.
 import { decode, usedMask } from '@iommu/bits'
+import type { Words } from '@iommu/bits'
 import { baseDeviceContext, deviceContext, processContext } from '../tables/index.js'
 
-export type Command = readonly [bigint, bigint]
+export type Command = Words
 
 /** One step of a change. An `invalidate` step is one submission: its commands, then a fence, complete before the next step. */
 export type PlanStep =

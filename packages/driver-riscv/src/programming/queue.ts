@@ -1,7 +1,7 @@
 // The command queue from the driver's side: submit, wait, recover.
 import { decode, encode } from '@iommu/bits'
 import { IommuError } from '@iommu/core'
-import { createRing, frameAddress } from '@iommu/hardware'
+import { createRing, frameAddress, storeWords } from '@iommu/hardware'
 import type { Machine } from '@iommu/hardware'
 import { commandQueueStatus, OFFSETS } from '../tables/index.js'
 import { fenceCommand } from './invalidate.js'
@@ -31,11 +31,8 @@ export const createQueue = ({ memory, registers }: Machine): CommandQueue | unde
   let tail = 0
 
   const head = (): number => registers.read32(OFFSETS.cqh)
-  const put = (index: number, [first, second]: Command): void => {
-    const at = base + BigInt(index * COMMAND_BYTES)
-    memory.store64(at, first)
-    memory.store64(at + 8n, second)
-  }
+  const put = (index: number, command: Command): void =>
+    storeWords(memory, base + BigInt(index * COMMAND_BYTES), command)
   const status = (): { cmd_ill: number; cmd_to: number; cqmf: number } =>
     decode(commandQueueStatus, [BigInt(registers.read32(OFFSETS.cqcsr))])
   const stopped = (): boolean => {

@@ -1,6 +1,6 @@
 // Commands of the command queue: one layout for each opcode and function.
-import { address, bit, entry, field } from '@iommu/bits'
-import type { Entry } from '@iommu/bits'
+import { address, bit, decode, entry, field } from '@iommu/bits'
+import type { Entry, Words } from '@iommu/bits'
 
 /** Opcode and function of each command. */
 export const COMMANDS = {
@@ -111,6 +111,8 @@ const commands: readonly (readonly [{ readonly OPCODE: number; readonly FUNC: nu
   [COMMANDS.pageResponse, pageResponse],
 ]
 
-/** The layout of an opcode and function, or undefined where there is no such command. */
-export const commandLayout = (opcode: number, func: number): Entry | undefined =>
-  commands.find(([{ OPCODE, FUNC }]) => OPCODE === opcode && FUNC === func)?.[1]
+/** The layout of a command, or undefined where there is none of its opcode and function. */
+export const commandLayout = (words: Words): Entry | undefined => {
+  const { OPCODE, FUNC } = decode(fence, words)
+  return commands.find(([command]) => command.OPCODE === OPCODE && command.FUNC === FUNC)?.[1]
+}

@@ -16,9 +16,9 @@ interface Props {
 
 const Step = ({ step }: { readonly step: PlannedStep }) => {
   if (step.do === 'store') {
-    const { index = 0, words = [], changed = [], live } = step
+    const { index = 0, words = [], changed = [], instead } = step
     const place = words.length > 1 ? `words ${index} and ${index + words.length - 1}` : `word ${index}`
-    return <li><b>store</b> {place} = <code>{words.join(' ')}</code>: {changed.join(', ') || 'nothing'}{live !== true && <span class="wrong"> (answers no DMA)</span>}</li>
+    return <li><b>store</b> {place} = <code>{words.join(' ')}</code>: {changed.join(', ') || 'nothing'}{instead !== undefined && <span class="wrong"> ({instead})</span>}</li>
   }
   if (step.do !== 'invalidate') return <li class="aside">{step.do}</li>
   return (

@@ -18,7 +18,7 @@ export const ExplainedView = ({ explanation, onEntry }: Props) => {
   const blocks = explainedBlocks(explanation)
   return (
     <section class="explained" aria-label="what it says">
-      {blocks.length === 0 && <p class="big">There is no fault in it.</p>}
+      {blocks.length === 0 && <p class="big">No fault was found in it.</p>}
       {blocks.map(({ title, rows }, index) => {
         const entry = entryOf(explanation, title)
         return (

@@ -160,18 +160,18 @@ export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V,
       met = undefined
       const interrupted = probes.filter((_, index) =>
         seen[index]?.has('blocked') === true && from[index]?.result !== 'blocked' && to[index]?.result !== 'blocked')
-      const report = (sentence: Sentence, index: number, outcome: Outcome, step: string): Finding => ({
+      const report = (sentence: Sentence, index: number, outcome: Outcome, step: string, allowed: readonly (Outcome | undefined)[]): Finding => ({
         sentence, step, outcome, probe: probes[index] as DmaRequest,
-        says: `${outcomeKey(outcome)}, and not ${outcomeKey(from[index] as Outcome)} or ${outcomeKey(to[index] as Outcome)}`,
+        says: `${outcomeKey(outcome)}, and not ${[...new Set(allowed.map((each) => outcomeKey(each as Outcome)))].join(' or ')}`,
       })
       const during = probes.flatMap((_, index) => {
         const allowed = new Set([...(hitless ? [] : ['blocked']), outcomeKey(from[index] as Outcome), outcomeKey(to[index] as Outcome)])
         return [...(seen[index] ?? [])].filter(([key]) => !allowed.has(key))
-          .map(([, { outcome, step }]) => report('during', index, outcome, step))
+          .map(([, { outcome, step }]) => report('during', index, outcome, step, [from[index], to[index]]))
       })
       const after = probes.flatMap((probe, index) => looks.next(probe)
         .filter((outcome) => outcomeKey(outcome) !== outcomeKey(to[index] as Outcome))
-        .map((outcome) => report('after', index, outcome, 'return')))
+        .map((outcome) => report('after', index, outcome, 'return', [to[index]])))
       const free = freed
       freed = []
       return { during, after, free, probes: [...probes], from, to, interrupted }

@@ -1,14 +1,14 @@
 // What an invalidation names, as data: said once, for caches that keep copies and for adversarial mode alike.
+import type { FrameRange } from '../ranges.js'
 import { dropsNothing } from './vendor.js'
 import type { Drop, EntryTag, TranslationTag } from './vendor.js'
-
-/** Frames, both inclusive. */
-export type FrameRange = readonly [first: number, last: number]
 
 /** What an invalidation names. What is absent it does not touch. */
 export interface Names {
   /** Entries, by the tag of each copy. */
   readonly entry?: (tag: EntryTag) => boolean
+  /** Whether copies that were fetched through these entries are named too. */
+  readonly below?: boolean
   /** Translations under some tags: all of them, or those of a range. `leavesOnly`: pointers to tables stay. */
   readonly pages?: {
     readonly under: (tag: TranslationTag) => boolean
@@ -23,9 +23,9 @@ const meets = ([first, last]: FrameRange, held: { readonly first: number; readon
   held.first <= last && held.last >= first
 
 /** The same as predicates on everything that hardware may hold. */
-export const dropOf = ({ entry, pages, device }: Names): Drop => ({
+export const dropOf = ({ entry, below = false, pages, device }: Names): Drop => ({
   ...dropsNothing,
-  ...(entry === undefined ? {} : { entry }),
+  ...(entry === undefined ? {} : { entry, below }),
   ...(pages === undefined ? {} : {
     translation: (held) => pages.under(held.tag)
       && (pages.range === undefined || (meets(pages.range, held) && (pages.leavesOnly !== true || held.kind === 'leaf'))),

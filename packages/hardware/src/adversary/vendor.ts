@@ -46,6 +46,10 @@ export interface Fetched<C> {
   readonly names: readonly number[]
 }
 
+/** The key of a value: equal keys, equal values. `said`: what a member counts as. */
+export const keyOf = (value: object, said: (name: string, member: unknown) => unknown = (_, member) => member): string =>
+  JSON.stringify(value, (name, member: unknown) => (typeof member === 'bigint' ? member.toString(16) : said(name, member)))
+
 /** A question for an entry that hardware caches. */
 export interface EntryAsk<C> {
   /** The place in the cache, "pasid 0x20/5": copies from an old table live on in it, whatever points there now. */

@@ -1,8 +1,6 @@
 // How AMD-Vi's driver changes device table entries and GCR3 entries, from its own pure planner.
 import { decode, decodeField } from '@iommu/bits'
-import type { Entry } from '@iommu/bits'
 import { programming } from '@iommu/driver-amd-vi/reproduce'
-import { commands, completionWait } from '@iommu/driver-amd-vi/queues'
 import { deviceTableEntry, gcr3Entry } from '@iommu/driver-amd-vi/tables'
 import type { ChangePlan, ChangeStep } from '../vendor.js'
 
@@ -27,6 +25,7 @@ export const changes: Readonly<Record<string, ChangePlan>> = {
       const { V, TV } = decode(deviceTableEntry, words)
       return V === 1 && TV === 1
     },
+    passes: (words) => decodeField(deviceTableEntry, words, 'V') === 0,
   },
   [gcr3Entry.name]: {
     plan: (from, to, { pasid }) =>
@@ -34,5 +33,3 @@ export const changes: Readonly<Record<string, ChangePlan>> = {
     isLive: (words) => decodeField(gcr3Entry, words, 'V') === 1,
   },
 }
-
-export const commandLayout = (words: Words): Entry | undefined => commands[decodeField(completionWait, words, 'Opcode')]

@@ -1,14 +1,13 @@
 // What AMD-Vi's event lines mean.
 import { decode, decodeField, describe, encode, renderLine } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
-import { completionWait, EVENT_CODES, events, illegalCommandErrorEvent, ioPageFaultEvent } from '@iommu/driver-amd-vi/queues'
+import { commandLayout, completionWait, EVENT_CODES, events, illegalCommandErrorEvent, ioPageFaultEvent } from '@iommu/driver-amd-vi/queues'
 import { deviceTableEntry } from '@iommu/driver-amd-vi/tables'
 import type { Explained, ExplainedFlag } from '../explained.js'
 import { once } from '../once.js'
 import { hex } from '../spell.js'
 import type { LogPlace, LogReader, Report } from '../vendor.js'
 import { PAGE_FAULT_ADVICE } from './advice.js'
-import { commandLayout } from './changes.js'
 import { codeNamed, explainCode } from './codes.js'
 import { readEventRest, readLogLine } from './log-lines.js'
 import type { LogLine } from './log-lines.js'
@@ -42,7 +41,7 @@ const flagReaders = once((code) => flagReader(events.get(code)?.layout ?? ioPage
 
 /** IO_PAGE_FAULT: who, which access and why, from its flags. */
 const pageFaultMembers = ({ flags, domain = 0, address = 0n }: EventLine): Partial<Explained> => {
-  if (flags === undefined) return {}
+  if (flags === undefined) return { pasidSaid: false }
   const [head] = wordsOf(flags) as readonly [bigint]
   const fault = readPageFault(encode(ioPageFaultEvent, {
     DomainID: domain & 0xffff, PASIDHigh: domain >>> 16, ADDR: address,
@@ -50,7 +49,18 @@ const pageFaultMembers = ({ flags, domain = 0, address = 0n }: EventLine): Parti
   const { access, interrupt, pasid, domainId, why, asQemu } = fault
   return Object.assign(
     {}, interrupt ? { kind: 'interrupt-fault' as const } : { access }, pasid === undefined ? undefined : { pasid },
-    domainId === undefined ? undefined : { domainId }, PAGE_FAULT_ADVICE[why], asQemu ? { reading: QEMU_FORM } : undefined)
+    domainId === undefined ? undefined : { domainId }, PAGE_FAULT_ADVICE[why], asQemu ? { reading: QEMU_FORM, pasidSaid: false as const } : undefined)
+}
+
+/**
+ * Whether a request had a PASID. Linux prints "pasid=" whatever GN says: without GN it is the domain of a page table's event,
+ * and 0 in others. Where the event has no GN, or the line no flags, 0 may be either.
+ */
+const pasidMembers = (flags: readonly ExplainedFlag[] | undefined, printed: number | undefined, isDomain: boolean): Partial<Explained> => {
+  const guest = flags?.find(({ name }) => name === 'GN')?.value
+  if (printed !== undefined && guest === 0 && isDomain) return { domainId: printed }
+  if (printed !== undefined && (printed !== 0 || guest === 1)) return { pasid: printed }
+  return guest === 0 ? {} : { pasidSaid: false }
 }
 
 /** A word of 64 bits from two of 32 bits, the lower first. */
@@ -66,21 +76,24 @@ const codeOf = ({ name, words }: EventLine): number | undefined => {
 const itemOf = (line: EventLine, input: string): Explained => {
   const code = codeOf(line)
   const event = code === undefined ? undefined : events.get(code)
-  const { speaker, device, pasid, address, flags, tag, domain } = line
+  const { speaker, device, address, tag, domain } = line
   const isPageFault = code === EVENT_CODES.ioPageFault
+  const isTableError = code === EVENT_CODES.pageTabHardwareError
   const who = device ?? (isPageFault || code === EVENT_CODES.rmpPageFault ? speaker : undefined)
+  const flags = line.flags === undefined || code === undefined || event === undefined ? undefined : flagReaders(code)(line.flags)
   const kind = code !== undefined && OF_COMMANDS.has(code) ? 'queue-error' : 'dma-fault'
   // Made for every fault of a log, which may be a million: one object, in one go.
   const item: Explained = Object.assign(
     { kind, input, count: 1, vendor: 'amd' } as const,
     code === undefined ? { name: line.name } : explainCode(code),
     who === undefined ? undefined : { device: who },
-    pasid === undefined ? undefined : { pasid },
-    domain === undefined || isPageFault ? undefined : { domainId: domain },
+    domain === undefined || isPageFault || isTableError ? undefined : { domainId: domain },
     address === undefined ? undefined : { address: hex(address) },
-    flags === undefined || code === undefined || event === undefined ? undefined : { flags: flagReaders(code)(flags) },
+    flags === undefined ? undefined : { flags },
     tag === undefined ? undefined : { details: [`tag ${hex(tag)}`] })
-  return isPageFault ? Object.assign(item, pageFaultMembers(line)) : item
+  if (isPageFault) return Object.assign(item, pageFaultMembers(line))
+  // Kernels call the same number of a page table's event "domain" or "pasid".
+  return kind === 'queue-error' ? item : Object.assign(item, pasidMembers(flags, line.pasid ?? (isTableError ? domain : undefined), isTableError))
 }
 
 /** The words of an entry or a command that the kernel prints after an event. */

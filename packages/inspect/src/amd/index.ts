@@ -1,6 +1,7 @@
 // AMD-Vi, as everything general in this package wants it.
+import { commandLayout } from '@iommu/driver-amd-vi/queues'
 import type { Vendor } from '../vendor.js'
-import { changes, commandLayout } from './changes.js'
+import { changes } from './changes.js'
 import { codeNamed, explainCode } from './codes.js'
 import { aliases, entries } from './entries.js'
 import { createLogReader } from './explain.js'

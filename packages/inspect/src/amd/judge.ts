@@ -18,12 +18,13 @@ const lastWord = (steps: readonly Step[]): string => {
   return `${titleOf(step.entry)}${at}: ${step.note}`
 }
 
-/** A GCR3 entry that is not there is nobody's mistake; all else that stops is an entry that hardware refuses. */
+/** An entry that is not there is nobody's mistake; all else that stops is an entry that hardware refuses. */
 const stopped = (error: unknown, steps: readonly Step[]): Verdict => {
   if (!(error instanceof Stopped)) throw error
   const { code, present } = error.cause
-  if (code === EVENT_CODES.ioPageFault && present !== true) return { effect: 'blocked', why: `${lastWord(steps)} (IO_PAGE_FAULT)` }
   const event = events.get(code)
+  const isAbsent = steps.length === 0 || (code === EVENT_CODES.ioPageFault && present !== true)
+  if (isAbsent) return { effect: 'blocked', why: `${lastWord(steps)} (${event?.name ?? `event ${code}`})` }
   return { effect: 'invalid', why: `${lastWord(steps)}; ${event?.meaning ?? 'unknown'} (${event?.name ?? `event ${code}`})` }
 }
 

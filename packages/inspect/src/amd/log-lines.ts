@@ -10,6 +10,7 @@ export type LogLine =
       readonly device?: string
       /** What the line calls a domain: the PASID where the fault has one. */
       readonly domain?: number
+      /** What the line calls a PASID, whether the event has one or not. */
       readonly pasid?: number
       readonly tag?: number
       readonly address?: bigint

@@ -1,9 +1,8 @@
 // How the RISC-V IOMMU's driver changes device contexts and process contexts, from its own pure planner.
-import { decode, decodeField } from '@iommu/bits'
+import { decodeField } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
 import { fenceCommand, programming, usedOfDevice, usedOfProcess } from '@iommu/driver-riscv/reproduce'
 import type { PlanStep } from '@iommu/driver-riscv/reproduce'
-import * as queues from '@iommu/driver-riscv/queues'
 import * as tables from '@iommu/driver-riscv/tables'
 import type { ChangePlan, ChangeStep } from '../vendor.js'
 
@@ -31,9 +30,4 @@ export const changes: Readonly<Record<string, ChangePlan>> = {
       steps(programming.planEntry(from, to, programming.flushProcess([source], pasid, []), usedOfProcess)),
     isLive: (words) => decodeField(tables.processContext, words, 'V') === 1,
   },
-}
-
-export const commandLayout = (words: readonly bigint[]): Entry | undefined => {
-  const { OPCODE, FUNC } = decode(queues.fence, words)
-  return queues.commandLayout(OPCODE, FUNC)
 }

@@ -1,7 +1,8 @@
 // The RISC-V IOMMU, as everything general in this package wants it. Its own captures are not compared with the driver's
 // words: nobody has recorded any yet.
+import { commandLayout } from '@iommu/driver-riscv/queues'
 import type { Vendor } from '../vendor.js'
-import { changes, commandLayout } from './changes.js'
+import { changes } from './changes.js'
 import { explainCode } from './codes.js'
 import { aliases, entries, wordNames } from './entries.js'
 import { createLogReader } from './explain.js'

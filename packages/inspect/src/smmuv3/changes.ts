@@ -1,8 +1,6 @@
 // How SMMUv3's driver changes stream table entries and context descriptors, from its own pure planner.
 import { decodeField } from '@iommu/bits'
-import type { Entry } from '@iommu/bits'
 import { programming } from '@iommu/driver-arm-smmuv3/reproduce'
-import { commands, syncCommand } from '@iommu/driver-arm-smmuv3/queues'
 import { contextDescriptor, streamEntry } from '@iommu/driver-arm-smmuv3/tables'
 import type { ChangePlan, ChangeStep } from '../vendor.js'
 
@@ -19,6 +17,3 @@ export const changes: Readonly<Record<string, ChangePlan>> = {
     isLive: (words) => decodeField(contextDescriptor, words, 'V') === 1,
   },
 }
-
-export const commandLayout = (words: readonly bigint[]): Entry | undefined =>
-  (commands as Readonly<Record<number, Entry>>)[decodeField(syncCommand, words, 'Opcode')]

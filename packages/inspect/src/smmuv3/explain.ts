@@ -1,12 +1,11 @@
 // What SMMUv3's event lines mean.
 import { decode, decodeField, describe, renderLine } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
-import { anyEvent, events, syncCommand } from '@iommu/driver-arm-smmuv3/queues'
+import { anyEvent, commandLayout, events, syncCommand } from '@iommu/driver-arm-smmuv3/queues'
 import { COMMAND_ERRORS, commandQueueIndex, globalError } from '@iommu/driver-arm-smmuv3/registers'
 import type { Explained } from '../explained.js'
 import { hex, hexCode, hexWord } from '../spell.js'
 import type { LogPlace, LogReader, Report } from '../vendor.js'
-import { commandLayout } from './changes.js'
 import { codeNamed, explainCode } from './codes.js'
 import { readLogLine } from './log-lines.js'
 import type { DecodedAccess, DecodedEvent, LogLine } from './log-lines.js'
@@ -84,6 +83,16 @@ const substreamOf = ({ words }: Event, decoded: DecodedEvent): number | undefine
   return decoded.substream === 0 ? undefined : decoded.substream
 }
 
+/** What is told of an event whose line was cut: who it was stands in the first word. */
+const cut = ([first, ...more]: readonly bigint[]): Partial<Explained> => {
+  if (first === undefined) return { reading: 'the words of the event are missing: who and where is not told' }
+  const { SID, SSV, SSID } = decode(anyEvent, [first, 0n, 0n, 0n])
+  return {
+    device: `stream ${hex(SID)}`, ...(SSV === 1 ? { pasid: SSID } : {}),
+    reading: `${more.length + 1} of ${EVENT_WORDS} words of the event are there: where is not told`,
+  }
+}
+
 const eventItem = (event: Event): Explained => {
   const { code, words, input } = event
   const known = events.get(code)
@@ -92,9 +101,7 @@ const eventItem = (event: Event): Explained => {
   const read = complete ? fromWords(layout, known?.name ?? '', words) : event
   const about = { kind: 'dma-fault', input, count: 1 } as const
   const { decoded, access } = read
-  if (decoded === undefined) {
-    return { ...about, ...explainCode(code), reading: 'the words of the event are missing: who and where is not told' }
-  }
+  if (decoded === undefined) return { ...about, ...explainCode(code), ...cut(words) }
   const pasid = substreamOf(event, decoded)
   const { client } = event.decoded ?? {}
   return {

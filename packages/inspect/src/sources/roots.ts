@@ -89,9 +89,11 @@ export const completeRegisters = (
   for (const name of filled) registers.set(name, root.assumed[name] as bigint)
   const missing = lacking.filter((name) => !registers.has(name))
   if (missing.length > 0) {
+    // Of those that are left with --root there is no value for hardware that can do everything.
+    const whole = value === undefined && missing.every((name) => root.assumed[name] !== undefined || name === root.register)
     throw new InputError({
       file, place, found: 'none',
-      expected: `${hint}${missing.join(', ')} (--registers FILE, --register ${missing[0] as string}=0x..., or --root for hardware that can do everything)`,
+      expected: `${hint}${missing.join(', ')} (--registers FILE${whole ? ',' : ', or'} --register ${missing[0] as string}=0x...${whole ? ', or --root for hardware that can do everything' : ''})`,
     })
   }
   return {

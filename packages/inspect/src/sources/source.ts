@@ -6,6 +6,7 @@ import { InputError, quoted } from '../input-error.js'
 import { rootOf } from '../place.js'
 import { unitOf } from '../unit.js'
 import { platformOf, platforms, vendorNamed, vendorOfPlatform } from '../vendors.js'
+import type { RequesterVerdict, Unit } from '../vendor.js'
 import type { VendorId } from '../vendors.js'
 import { createStoredView, elfSegments, rawSegments } from './elf-core.js'
 import type { Piece, StoredBytes } from './elf-core.js'
@@ -102,22 +103,43 @@ const REQUESTERS = 0x10000
 /** More than any machine has; a device table that was never written lets all 65536 through. */
 const MOST_DEVICES = 4096
 
+const judgedOrLacking = (unit: Unit, requesterId: number): RequesterVerdict | InputError => {
+  try {
+    return unit.judge(requesterId)
+  } catch (error) {
+    if (error instanceof InputError) return error
+    throw error
+  }
+}
+
 /**
  * A capture whose source lists no devices, with those that its tables lead to: every 16-bit requester id that is not
- * blocked, or that has PASIDs. Throws InputError where a page is needed that the source lacks.
+ * blocked, or that has PASIDs. Those of whose tables the source lacks a page are left out, and `cautions` say so. Throws
+ * InputError where nothing else is left.
  */
 export const withDevicesOfTables = (capture: Capture): Capture => {
   const unit = unitOf(capture)
   if (capture.devicesFrom !== 'tables' || capture.devices.length > 0 || unit.mode === 'off' || unit.mode === 'bare') return capture
   const devices: CapturedDevice[] = []
   let more = 0
+  const lacking: InputError[] = []
   for (let requesterId = 0; requesterId < REQUESTERS; requesterId++) {
-    const { verdict, pasids } = unit.judge(requesterId)
+    const judged = judgedOrLacking(unit, requesterId)
+    if (judged instanceof InputError) {
+      lacking.push(judged)
+      continue
+    }
+    const { verdict, pasids } = judged
     if (verdict.effect === 'blocked' && pasids.length === 0) continue
     if (devices.length < MOST_DEVICES) devices.push({ bdf: nameOfRequester(requesterId), requesterId })
     else more++
   }
-  const cautions = more === 0 ? [] : [`${more} more requester ids are let through and not listed: was this the right root?`]
+  const [first] = lacking
+  if (first !== undefined && devices.length === 0) throw first
+  const cautions = [
+    ...(more === 0 ? [] : [`${more} more requester ids are let through and not listed: was this the right root?`]),
+    ...(first === undefined ? [] : [`${lacking.length} requester ids are left out, whose tables are not whole: ${first.message}`]),
+  ]
   return { ...capture, devices, cautions: [...capture.cautions ?? [], ...cautions] }
 }
 

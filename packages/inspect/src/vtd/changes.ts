@@ -1,8 +1,6 @@
 // How VT-d's driver changes context entries and PASID entries, from its own pure planner.
 import { decode, decodeField } from '@iommu/bits'
-import type { Entry } from '@iommu/bits'
 import { programming } from '@iommu/driver-intel-vtd/reproduce'
-import { descriptors, iotlbDescriptor } from '@iommu/driver-intel-vtd/queues'
 import { readCapabilities } from '@iommu/driver-intel-vtd/registers'
 import { contextEntry, pasidEntry, scalableContextEntry } from '@iommu/driver-intel-vtd/tables'
 import type { ChangePlan, ChangeStep } from '../vendor.js'
@@ -50,6 +48,3 @@ export const changes: Readonly<Record<string, ChangePlan>> = {
     isLive: (words) => decodeField(pasidEntry, words, 'P') === 1,
   },
 }
-
-export const commandLayout = (words: Words): Entry | undefined =>
-  (descriptors as Readonly<Record<number, Entry>>)[decodeField(iotlbDescriptor, words, 'Type')]

@@ -46,10 +46,11 @@ const itemOf = (line: LogLine, input: string): Explained | undefined => {
   const about = { input, count: 1 }
   switch (line.kind) {
     case 'dma-fault': {
-      const { kind, printed, device, pasid, access, address: text } = line
+      const { kind, printed, device, pasid, pasidSaid, access, address: text } = line
       // Made for every fault of a log, which may be a million: one object, in one go.
       const item: Explained = Object.assign(
-        { input, count: 1, kind, device, access, address: text }, pasid === undefined ? undefined : { pasid }, coded(printed))
+        { input, count: 1, kind, device, access, address: text }, pasid === undefined ? undefined : { pasid },
+        pasidSaid ? undefined : { pasidSaid }, coded(printed))
       const address = BigInt(text)
       return address >= INTERRUPT_RANGE.start && address <= INTERRUPT_RANGE.end
         ? {

@@ -1,6 +1,7 @@
 // VT-d, as everything general in this package wants it.
+import { descriptorLayout } from '@iommu/driver-intel-vtd/queues'
 import type { Vendor } from '../vendor.js'
-import { changes, commandLayout } from './changes.js'
+import { changes } from './changes.js'
 import { explainCode } from './codes.js'
 import { aliases, entries } from './entries.js'
 import { createLogReader } from './explain.js'
@@ -18,7 +19,7 @@ export const vendor: Vendor = {
   pageEntries: ['vtd.ss', 'vtd.fs'],
   rules: reproduceRules,
   changes,
-  commandLayout,
+  commandLayout: descriptorLayout,
   createUnit(capture) {
     const unit = readUnit(capture)
     return {

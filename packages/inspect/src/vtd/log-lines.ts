@@ -15,6 +15,8 @@ export type LogLine =
       readonly device: string
       readonly access: 'read' | 'write'
       readonly pasid?: number
+      /** False: the line has no place for one, as the older kernels print it. */
+      readonly pasidSaid: boolean
       readonly address: string
       /** Undefined: the reason stands on the next line, as very old kernels print it. */
       readonly printed?: PrintedCode
@@ -84,6 +86,7 @@ export const readLogLine = (line: string): LogLine | undefined => {
       device: deviceOf(device as string),
       access: /read/i.test(access as string) ? 'read' : 'write',
       address: `0x${BigInt(`0x${address}`).toString(16)}`,
+      pasidSaid: modern !== undefined || older !== undefined,
       ...(pasid === undefined ? {} : { pasid }), ...(printed === undefined ? {} : { printed }),
     }
   }

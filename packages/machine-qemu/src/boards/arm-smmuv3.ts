@@ -2,6 +2,7 @@
 import { decode, encode } from '@iommu/bits'
 import { anyEvent, events } from '@iommu/driver-arm-smmuv3/queues'
 import { OFFSETS, outputQueueIndex, queueBase } from '@iommu/driver-arm-smmuv3/registers'
+import { accelerator } from './accelerator.js'
 import type { Board, BoardFacts, FaultSource, RecordedFault } from './board.js'
 
 const GIB = 1n << 30n
@@ -46,10 +47,7 @@ const readFaults = ({ registers, memory }: FaultSource): readonly RecordedFault[
   return faults
 }
 
-/** Without the qtest accelerator a processor would run: it is never powered on, and virtual time jumps where a timer waits. */
-const accelerator = ({ qtestAccelerator }: BoardFacts): readonly string[] => (qtestAccelerator
-  ? ['-accel', 'qtest']
-  : ['-accel', 'tcg', '-icount', 'shift=0,sleep=off', '-global', 'max-arm-cpu.start-powered-off=on'])
+const neverPoweredOn = (): readonly string[] => ['-global', 'max-arm-cpu.start-powered-off=on']
 
 /** Whether this QEMU's SMMU has a second stage. */
 const hasStage2 = ({ properties }: BoardFacts): boolean => properties('arm-smmuv3').has('stage')
@@ -68,7 +66,7 @@ export const smmuv3: Board = {
   // Pages and blocks of 4, 16 and 64 KiB granules.
   pageShifts: [12, 14, 16, 21, 25, 29, 30],
   lacks: () => undefined,
-  arguments: (facts) => ['-machine', 'virt,iommu=smmuv3,gic-version=3,memory-backend=ram', '-cpu', 'max', ...accelerator(facts)],
+  arguments: (facts) => ['-machine', 'virt,iommu=smmuv3,gic-version=3,memory-backend=ram', '-cpu', 'max', ...accelerator(facts, neverPoweredOn)],
   readFaults,
 }
 

@@ -3,6 +3,7 @@ import { decode, encode } from '@iommu/bits'
 import { faultCauses, faultRecord } from '@iommu/driver-riscv/queues'
 import { capability, OFFSETS, queueBase, translationRequest, translationResponse } from '@iommu/driver-riscv/registers'
 import type { DmaRequest, Machine, Registers } from '@iommu/hardware'
+import { accelerator } from './accelerator.js'
 import type { Board, BoardFacts, FaultSource, PasidQuestions, RecordedFault } from './board.js'
 
 const GIB = 1n << 30n
@@ -61,10 +62,7 @@ const translate = (registers: Registers, { source, pasid, address, access, privi
   return FAULT === 1 ? undefined : PPN + (address & PAGE_OFFSET)
 }
 
-/** Without the qtest accelerator a processor would run: it is never powered on, and virtual time jumps where a timer waits. */
-const accelerator = ({ qtestAccelerator }: BoardFacts): readonly string[] => (qtestAccelerator
-  ? ['-accel', 'qtest']
-  : ['-accel', 'tcg', '-icount', 'shift=0,sleep=off', '-global', 'rv64-riscv-cpu.start-powered-off=on'])
+const neverPoweredOn = (): readonly string[] => ['-global', 'rv64-riscv-cpu.start-powered-off=on']
 
 /** 10.0 answers without the ten lowest bits of the page number. */
 const pasids = ({ installation }: BoardFacts): PasidQuestions | undefined => (installation.series === '10.0' ? undefined : { bits: 8, translate })
@@ -86,7 +84,7 @@ export const riscv: Board = {
   pageNumberBit: 10,
   lacks: ({ installation, properties }) => (properties('riscv-iommu-pci').size > 0
     ? undefined : `QEMU ${installation.version} has no RISC-V IOMMU`),
-  arguments: (facts) => ['-machine', 'virt,iommu-sys=on,aia=aplic-imsic,memory-backend=ram', '-bios', 'none', ...accelerator(facts)],
+  arguments: (facts) => ['-machine', 'virt,iommu-sys=on,aia=aplic-imsic,memory-backend=ram', '-bios', 'none', ...accelerator(facts, neverPoweredOn)],
   readFaults,
   pasids,
 }
@@ -98,7 +96,7 @@ export const riscvBase: Board = {
   registers: FUNCTION_REGISTERS,
   registersOf: FUNCTION,
   arguments: (facts) => [
-    '-machine', 'virt,aia=aplic-imsic,memory-backend=ram', '-bios', 'none', ...accelerator(facts),
+    '-machine', 'virt,aia=aplic-imsic,memory-backend=ram', '-bios', 'none', ...accelerator(facts, neverPoweredOn),
     '-device', `riscv-iommu-pci,addr=${(FUNCTION >> 3).toString(16)}.0,intremap=off`,
   ],
 }

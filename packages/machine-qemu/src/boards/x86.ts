@@ -1,6 +1,7 @@
 // What the boards with an x86 processor share: q35, its memory map, its ports, and a processor that stands still.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { accelerator } from './accelerator.js'
 import type { Board, BoardFacts } from './board.js'
 
 const GIB = 1n << 30n
@@ -17,7 +18,7 @@ const ram = [
   { start: 4n * GIB, bytes: RAM_BYTES - LOW, offset: LOW },
 ] as const
 
-/** Without the qtest accelerator a processor runs: it finds `cli; hlt` at the reset vector, and a jump back to it. */
+/** A processor that runs finds `cli; hlt` at the reset vector, and a jump back to it. */
 const writeHaltingRom = (folder: string): string => {
   const rom = Buffer.alloc(0x1_0000, 0xf4)
   rom.set([0xfa, 0xf4, 0xeb, 0xfd], rom.length - 16)
@@ -38,10 +39,5 @@ export const x86 = {
 } as const satisfies Partial<Board>
 
 /** Arguments of the platform; QEMU is run in `folder`. */
-export const platform = ({ qtestAccelerator }: BoardFacts, folder: string): readonly string[] => [
-  '-machine', 'q35,memory-backend=ram',
-  ...(qtestAccelerator
-    ? ['-accel', 'qtest']
-    // Virtual time stands still with the processor, and jumps where a timer waits.
-    : ['-accel', 'tcg', '-icount', 'shift=0,sleep=off', '-bios', writeHaltingRom(folder)]),
-]
+export const platform = (facts: BoardFacts, folder: string): readonly string[] =>
+  ['-machine', 'q35,memory-backend=ram', ...accelerator(facts, () => ['-bios', writeHaltingRom(folder)])]

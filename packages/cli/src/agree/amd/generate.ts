@@ -1,7 +1,8 @@
 // Random AMD-Vi states: most are right to the leaf, the others have one thing wrong at one level.
 import { amdVi } from '@iommu/machine-qemu'
+import { meets, near, spread, tooWide } from '../addresses.js'
 import { createPlaces } from '../places.js'
-import { apart, classAt, levelOnWay, setField, tweakWalk, tweakWay } from '../plan.js'
+import { apart, classAt, levelOnWay, setField, sometimesFlipped, tweakWalk, tweakWay } from '../plan.js'
 import type { Tweak } from '../plan.js'
 import type { Random } from '../random.js'
 import type { Probe } from '../subject.js'
@@ -21,20 +22,14 @@ export const places = createPlaces(amdVi)
 
 type Make = (random: Random, base: AmdPlan) => AmdPlan
 
-/** Bits that software may use and hardware ignores. */
 const IGNORED_BITS = [1, 2, 7, 63] as const
-const ignored = (random: Random): Tweak => (random.chance(15) ? { flips: [random.pick(IGNORED_BITS)] } : {})
 
 export const newPage = (random: Random, levels: number, shift: number): AmdPage => {
-  const width = widthOf(levels)
-  // A few upper parts, so that pages share tables; neighbours, so that they share a table of the lowest level.
-  const high = width <= 30 ? 0n : random.weighted<bigint>([[4, 0n], [3, 1n], [2, random.bits(width - 31)], [1, (1n << BigInt(width - 31)) - 1n]])
-  const low = random.weighted<bigint>([[3, BigInt(random.below(8)) << 12n], [2, random.bits(Math.min(30, width)) & ~0xfffn]])
-  const iova = ((high << 30n) | low) & ~((1n << BigInt(shift)) - 1n)
-  const taken = [HOLE, DEVICES, amdVi.tables].some(({ start, end }) => iova < end && iova + (1n << BigInt(shift)) > start)
-  if (taken) return newPage(random, levels, shift)
+  const size = 1n << BigInt(shift)
+  const iova = spread(random, widthOf(levels)) & ~(size - 1n)
+  if (meets([HOLE, DEVICES, amdVi.tables], iova, size)) return newPage(random, levels, shift)
   const level = levelOf(shift)
-  return { iova, level, shift, target: places.target(random, shift), entries: { [level]: ignored(random) } }
+  return { iova, level, shift, target: places.target(random, shift), entries: { [level]: sometimesFlipped(random, IGNORED_BITS) } }
 }
 
 const PERMISSIONS: readonly Tweak[] = [{ fields: { IW: 0 } }, { fields: { IR: 0 } }]
@@ -129,22 +124,16 @@ export const generatePlan = (random: Random, turn: number): AmdPlan => {
   return chosen.make(random, plan)
 }
 
-const tooWide = (random: Random, { levels }: AmdPlan): bigint => {
-  const width = widthOf(levels)
-  return (random.bits(width) | (1n << BigInt(width + random.below(64 - width)))) & ~7n
-}
-
 const BROKEN: readonly string[] = ['not present', 'reserved bit', 'unreadable table', 'programmed wrongly', 'permissions above the leaf', 'silent']
 
 /** Probes of a plan: pages and what lies beside them, reads and writes. */
 export const probesOf = (random: Random, plan: AmdPlan): Probe[] => {
-  const { source, pages } = plan
+  const { source, levels, pages } = plan
+  const asked = { broken: BROKEN.includes(plan.class), places, shiftOf: ({ shift }: AmdPage) => shift }
   return Array.from({ length: 8 }, (): Probe => {
     const access = random.pick(['read', 'write'] as const)
-    if (plan.class === 'address too wide' && random.chance(75)) return { source, access, address: tooWide(random, plan) }
+    if (plan.class === 'address too wide' && random.chance(75)) return { source, access, address: tooWide(random, widthOf(levels)) }
     if (plan.class === 'untranslated') return { source, access, address: random.chance(80) ? places.address(random) : random.bits(47) & ~7n }
-    const page = BROKEN.includes(plan.class) && random.chance(70) ? pages[0] as AmdPage : random.pick(pages)
-    const address = page.iova + places.offset(random, page.shift)
-    return { source, access, address: random.chance(6) ? address ^ (1n << BigInt(page.shift + random.below(9))) : address }
-  }).filter(({ address }) => address < DEVICES.start || address >= DEVICES.end)
+    return { source, access, address: near(random, pages, asked) }
+  }).filter(({ address }) => !meets([DEVICES], address))
 }

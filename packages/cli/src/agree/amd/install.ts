@@ -4,6 +4,7 @@ import { frameAddress } from '@iommu/hardware'
 import { completionWait, invalidateDevtabEntry, invalidateIommuAll, OPCODES } from '@iommu/driver-amd-vi/queues'
 import { commandBufferBase, control, eventLogBase, OFFSETS, ringPointer } from '@iommu/driver-amd-vi/registers'
 import { amdVi } from '@iommu/machine-qemu'
+import { loadFrames } from '../ground.js'
 import type { Target } from '../subject.js'
 import { build, COMMANDS_FRAME, EVENTS_FRAME, STATUS_FRAME } from './plan.js'
 import type { AmdPlan } from './plan.js'
@@ -40,7 +41,7 @@ export const install = (machine: Target, plan: AmdPlan): void => {
   const { memory, registers } = machine
   const { frames, register } = build(plan)
   set(machine, {})
-  for (const [frame, words] of frames) memory.load(frameAddress(frame), new Uint8Array(words.buffer))
+  loadFrames(memory, frames)
   registers.write64(OFFSETS.DEVTAB_BASE, register)
   registers.write64(OFFSETS.CMD_BASE, encode(commandBufferBase, { Base: frameAddress(COMMANDS_FRAME), Len: LOG2_ENTRIES })[0] as bigint)
   registers.write64(OFFSETS.EVT_BASE, encode(eventLogBase, { Base: frameAddress(EVENTS_FRAME), Len: LOG2_ENTRIES })[0] as bigint)

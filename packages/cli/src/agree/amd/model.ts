@@ -2,9 +2,9 @@
 import { createAmdMachine } from '@iommu/driver-amd-vi/model'
 import type { AmdMachine, Profile } from '@iommu/driver-amd-vi/model'
 import { OFFSETS, readCapabilities } from '@iommu/driver-amd-vi/registers'
-import { PhysicalMemory } from '@iommu/hardware'
 import { amdCapabilityHeader } from '@iommu/machine-qemu'
 import type { Board, QemuMachine } from '@iommu/machine-qemu'
+import { memoryBeside } from '../ground.js'
 
 /** Entries hold so many bits of an address, and QEMU looks at all of them. */
 export const ADDRESS_BITS = 52
@@ -28,8 +28,5 @@ const profileOf = (qemu: QemuMachine): Profile => {
   }
 }
 
-/** Tables may lie where QEMU's may: the model's memory ends where nothing of QEMU's answers either. */
-const MEMORY_BYTES = 0x1_0000_0000n
-
-export const createModel = (qemu: QemuMachine, { tables }: Board): AmdMachine =>
-  createAmdMachine({ profile: profileOf(qemu), memory: new PhysicalMemory({ bytes: MEMORY_BYTES, tables }) })
+export const createModel = (qemu: QemuMachine, board: Board): AmdMachine =>
+  createAmdMachine({ profile: profileOf(qemu), memory: memoryBeside(board) })

@@ -4,7 +4,7 @@ import { deviceTableEntry } from '@iommu/driver-amd-vi/tables'
 import { amdV1Entry } from '@iommu/page-table'
 import { createGround, plant, tweaked } from '../ground.js'
 import type { Frames } from '../ground.js'
-import type { Page, PlannedState, Tweak } from '../plan.js'
+import type { Page, PlannedState } from '../plan.js'
 
 /** A page of any power of two: its leaf has the size of its level, or holds its size. */
 export interface AmdPage extends Page {
@@ -15,10 +15,9 @@ export interface AmdPage extends Page {
 /** The register that says where the device table is, and the device's entry. */
 export type WayPoint = 'table' | 'device'
 
-export interface AmdPlan extends PlannedState<AmdPage> {
+export interface AmdPlan extends PlannedState<WayPoint, AmdPage> {
   /** Levels of the host tables, as Mode says. */
   readonly levels: number
-  readonly way: Readonly<Partial<Record<WayPoint, Tweak>>>
 }
 
 /** Frames of words, by frame number, and where things are. */
@@ -28,8 +27,6 @@ export interface Built {
   readonly register: bigint
   /** The root of the host tables. */
   readonly tables: bigint
-  /** The device table entry. */
-  readonly entry: bigint
 }
 
 /** The first frames of the tables' region belong to the command buffer, the event log, and what a completion stores. */
@@ -58,8 +55,9 @@ const sizeOnes = (shift: number): bigint => (1n << BigInt(shift - 1)) - 0x1000n
 export const build = ({ source, levels, way, pages }: AmdPlan, first = FIRST_FRAME): Built => {
   const ground = createGround(first)
   const [devices, tables] = [ground.take(TABLE_BYTES), ground.take()]
-  const entry = devices + BigInt(source * ENTRY_BYTES)
-  ground.put(entry, deviceTableEntry, { V: 1, TV: 1, Mode: levels, HostPTRoot: tables, IR: 1, IW: 1, DomainID: DOMAIN_ID }, way.device)
+  ground.put(devices + BigInt(source * ENTRY_BYTES), deviceTableEntry, {
+    V: 1, TV: 1, Mode: levels, HostPTRoot: tables, IR: 1, IW: 1, DomainID: DOMAIN_ID,
+  }, way.device)
   plant(ground, tables, pages, {
     levels, pageShift: 12, indexBits: 9, layout: amdV1Entry,
     table: (level, ADDR) => ({ PR: 1, IR: 1, IW: 1, NextLevel: level - 1, ADDR }),
@@ -69,5 +67,5 @@ export const build = ({ source, levels, way, pages }: AmdPlan, first = FIRST_FRA
     copies: ({ shift }) => 2 ** ((shift - 12) % 9),
   })
   const register = tweaked(deviceTableBase, { Base: devices, Size: TABLE_BYTES / 4096 - 1 }, way.table)[0] as bigint
-  return { frames: ground.frames, register, tables, entry }
+  return { frames: ground.frames, register, tables }
 }

@@ -3,20 +3,19 @@ import { encode } from '@iommu/bits'
 import { createAmdAdversary } from '@iommu/driver-amd-vi/model'
 import type { AmdMachine } from '@iommu/driver-amd-vi/model'
 import { invalidateIommuPages, OPCODES } from '@iommu/driver-amd-vi/queues'
-import { differences } from '../ground.js'
 import type { Frames } from '../ground.js'
-import { tweakWay, withPage } from '../plan.js'
+import { setField, tweakWay } from '../plan.js'
 import type { Fields } from '../plan.js'
 import { createRandom } from '../random.js'
 import type { Random } from '../random.js'
-import { caseOf, entryChange, leavingOut } from '../stale-case.js'
+import { caseOf, entryChange, leafChanges, leavingOut, rootChange } from '../stale-case.js'
 import type { Change } from '../stale-case.js'
 import type { StaleCase, StaleDeviation, StaleSubject } from '../subject.js'
 import { onePage, probe } from './deviation-parts.js'
 import { newPage, places, SOURCES } from './generate.js'
 import { deviceEntry, submit } from './install.js'
 import { build, DOMAIN_ID, FIRST_FRAME } from './plan.js'
-import type { AmdPage, AmdPlan } from './plan.js'
+import type { AmdPage, AmdPlan, Built } from './plan.js'
 
 /** An address that stands for all of them, with S. */
 const EVERY_ADDRESS = 0x7_ffff_ffff_ffffn << 12n
@@ -27,36 +26,29 @@ export const allPages = (DomainID: number): bigint[] =>
   encode(invalidateIommuPages, { Opcode: OPCODES.invalidateIommuPages, DomainID, S: 1, PDE: 1, ADDR: EVERY_ADDRESS })
 
 const iovaOf = ({ pages: [page] }: AmdPlan): bigint => page?.iova ?? 0n
-const withLeaf = (plan: AmdPlan, change: (page: AmdPage) => Partial<AmdPage>): AmdPlan =>
-  withPage<AmdPage, AmdPlan>(plan, 0, (page) => ({ ...page, ...change(page) }))
 
 const framesOf = (plan: AmdPlan): Frames => build(plan).frames
 
-const leafMoves = entryChange('a leaf names another page', framesOf,
-  (plan: AmdPlan, random) => withLeaf(plan, ({ shift }) => ({ target: places.target(random, shift) })),
-  (plan) => [['pages', pageAt(iovaOf(plan))]])
+const leafChange = leafChanges<AmdPage, AmdPlan>(framesOf, (plan) => [['pages', pageAt(iovaOf(plan))]])
 
-const leafGoes = entryChange('a leaf goes', framesOf,
-  (plan: AmdPlan) => withLeaf(plan, ({ level, entries }) => ({ entries: { ...entries, [level]: { fields: { PR: 0 } } } })),
-  (plan) => [['pages', pageAt(iovaOf(plan))]])
+const leafMoves = leafChange('a leaf names another page', (_plan, random, { shift }) => ({ target: places.target(random, shift) }))
 
-/** The device table entry names other tables. */
-const rootMoves: Change<AmdPlan> = {
+const leafGoes = leafChange('a leaf goes', (_plan, _random, { level, entries }) => ({ entries: { ...entries, [level]: { fields: { PR: 0 } } } }))
+
+const wantedOfEntry: Change<AmdPlan>['wanted'] = ({ source }) => [['device table entry', deviceEntry(source)], ['pages', allPages(DOMAIN_ID)]]
+
+const rootMoves = rootChange<AmdPage, AmdPlan, Built>({
   name: 'a device table entry names other tables',
-  make(random, plan) {
-    const here = build(plan)
-    const pages = plan.pages.map((page) => ({ ...page, target: places.target(random, page.shift) }))
-    const other = build({ ...plan, pages }, FIRST_FRAME + here.frames.size)
-    const moved = build(tweakWay(plan, 'device', { fields: { HostPTRoot: other.tables } }))
-    return { spare: other.frames, stores: differences(here.frames, moved.frames) }
-  },
-  wanted: ({ source }) => [['device table entry', deviceEntry(source)], ['pages', allPages(DOMAIN_ID)]],
-}
+  build,
+  first: FIRST_FRAME,
+  target: (_plan, { shift }, random) => places.target(random, shift),
+  pointTo: (plan, { tables }) => setField(plan, 'device', 'HostPTRoot', tables),
+  wanted: wantedOfEntry,
+})
 
 /** The device is blocked, or passes from now on. */
-const entryChanges = (name: string, fields: Fields): Change<AmdPlan> => entryChange(name, framesOf,
-  (plan: AmdPlan) => tweakWay(plan, 'device', { fields }),
-  ({ source }) => [['device table entry', deviceEntry(source)], ['pages', allPages(DOMAIN_ID)]])
+const entryChanges = (name: string, fields: Fields): Change<AmdPlan> =>
+  entryChange(name, framesOf, (plan: AmdPlan) => tweakWay(plan, 'device', { fields }), wantedOfEntry)
 
 const blocks = entryChanges('a device is blocked', { TV: 0, Mode: 0, HostPTRoot: 0n, IR: 0, IW: 0, DomainID: 0 })
 

@@ -2,6 +2,7 @@
 import { decode } from '@iommu/bits'
 import { smmuv3 } from '@iommu/machine-qemu'
 import { armStage1Entry, armStage2Entry } from '@iommu/page-table'
+import { pageAt } from '../addresses.js'
 import { plainFields } from '../plan.js'
 import type { Page, Tweak } from '../plan.js'
 import type { Answer, Deviation, Probe, Seen } from '../subject.js'
@@ -26,7 +27,7 @@ export const way = (stage: Stage, point: WayPoint, tweak: Tweak): ArmPlan => one
 export const probe = (access: Probe['access'], address = IOVA): Probe => ({ source: SOURCE, address, access })
 
 /** The entry that says whether faults are recorded, and its field. */
-export const RECORDS = { 1: ['context', 'R'], 2: ['stream', 'S2R'] } as const
+const RECORDS = { 1: ['context', 'R'], 2: ['stream', 'S2R'] } as const
 
 /** What is recorded where the plan did not ask for silence. */
 export const aloud = (seen: ArmSeen): Answer => {
@@ -35,9 +36,6 @@ export const aloud = (seen: ArmSeen): Answer => {
   return loud === undefined ? seen.answer : seen.asIf(loud)
 }
 
-export const withFields = (answer: Answer, fields: Readonly<Record<string, number | bigint>>): Answer =>
-  ({ ...answer, records: answer.records.map((each) => ({ ...each, fields: { ...each.fields, ...fields } })) })
-
 /** The entries of the walk, as read, the root's first. */
 export const entriesOf = (
   { steps, plan: { stage } }: ArmSeen,
@@ -45,16 +43,19 @@ export const entriesOf = (
   (stage === 1 ? steps.filter(({ entry }) => entry === armStage1Entry.name).map(({ words }) => decode(armStage1Entry, words))
     : steps.filter(({ entry }) => entry === armStage2Entry.name).map(({ words }) => ({ ...decode(armStage2Entry, words), APTable: 0 })))
 
+/** The entry that the walk ended with, as read, and its level. */
+export const lastRead = (seen: ArmSeen): { readonly last: ReturnType<typeof entriesOf>[number] | undefined; readonly level: number } => {
+  const entries = entriesOf(seen)
+  return { last: entries.at(-1), level: seen.plan.levels - entries.length + 1 }
+}
+
 /** Whether a table's entry says that it is a block: it has neither an access flag nor permissions then. */
 export const isBlockForTable = ({ fields }: Tweak, level: number, page: Page): boolean =>
   level > page.level && fields?.['Table'] === 0
 
-/** The page of a plan that an address lies in. */
-const pageOf = (plan: ArmPlan, address: bigint): Page | undefined =>
-  plan.pages.find(({ iova, level }) => iova >> BigInt(shiftOf(plan, level)) === address >> BigInt(shiftOf(plan, level)))
-
 /** Whether a translation of the page was found before, and is kept. */
 export const isKept = ({ plan, probe: { address, pasid }, before }: ArmSeen): boolean => {
-  const page = pageOf(plan, address)
-  return page !== undefined && before.some((each) => each.pasid === pasid && pageOf(plan, each.address) === page)
+  const at = (each: bigint): Page | undefined => pageAt(plan.pages, each, ({ level }) => shiftOf(plan, level))
+  const page = at(address)
+  return page !== undefined && before.some((each) => each.pasid === pasid && at(each.address) === page)
 }

@@ -1,10 +1,10 @@
 // Where the SMMU of QEMU 7.2 does not do what the specification says, and later ones do.
 import { EVENTS } from '@iommu/driver-arm-smmuv3/queues'
 import { smmuv3 } from '@iommu/machine-qemu'
-import { codeOf, SILENCE } from '../deviation.js'
+import { codeOf, SILENCE, withFields } from '../deviation.js'
 import { changeEntries, plainTweak } from '../plan.js'
 import type { Page } from '../plan.js'
-import { entriesOf, isBlockForTable, onePage, probe, UPPER_IOVA, withFields } from './deviation-parts.js'
+import { isBlockForTable, lastRead, onePage, probe, UPPER_IOVA } from './deviation-parts.js'
 import type { ArmDeviation } from './deviation-parts.js'
 import { shiftOf } from './plan.js'
 import type { ArmPlan } from './plan.js'
@@ -42,9 +42,7 @@ const blockTaken: ArmDeviation = {
   series,
   answer(seen) {
     const { plan, probe: { address } } = seen
-    const entries = entriesOf(seen)
-    const last = entries.at(-1)
-    const level = plan.levels - entries.length + 1
+    const { last, level } = lastRead(seen)
     if (codeOf(seen) !== EVENTS.F_TRANSLATION || last?.Valid !== 1 || last.Table !== 0 || level === 1) return undefined
     const inside = (1n << BigInt(shiftOf(plan, level))) - 1n
     return { where: (last.OA & ~inside) | (address & inside), records: [] }
@@ -60,9 +58,7 @@ const leafTooWide: ArmDeviation = {
   series,
   answer(seen) {
     const { plan, probe: { address } } = seen
-    const entries = entriesOf(seen)
-    const last = entries.at(-1)
-    const level = plan.levels - entries.length + 1
+    const { last, level } = lastRead(seen)
     if (codeOf(seen) !== EVENTS.F_ADDR_SIZE || last === undefined || (last.Table === 1 && level > 1)) return undefined
     return { where: last.OA + (address & ((1n << BigInt(shiftOf(plan, level))) - 1n)), records: [] }
   },

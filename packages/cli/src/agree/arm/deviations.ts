@@ -1,27 +1,25 @@
 // Where QEMU's SMMUv3 does not do what the specification says.
 import { EVENTS } from '@iommu/driver-arm-smmuv3/queues'
 import { smmuv3 } from '@iommu/machine-qemu'
-import { codeOf, SILENCE, withCode } from '../deviation.js'
+import { codeOf, SILENCE, withCode, withFields } from '../deviation.js'
 import { changeEntries, fieldOf, plainFields, plainTweak, setField } from '../plan.js'
 import type { Page } from '../plan.js'
-import { aloud, entriesOf, isBlockForTable, isKept, onePage, probe, RECORDS, UPPER_IOVA, way, withFields } from './deviation-parts.js'
+import { aloud, entriesOf, isBlockForTable, isKept, lastRead, onePage, probe, UPPER_IOVA, way } from './deviation-parts.js'
 import type { ArmDeviation, ArmSeen, Stage } from './deviation-parts.js'
 import { after72, before72 } from './deviations-7.2.js'
-import { NOWHERE } from './generate.js'
-import { indexOf, rootBitsOf, shiftOf, SPLIT } from './plan.js'
+import { BYPASS, NOWHERE } from './generate.js'
+import { indexOf, OUTPUT_BITS, rootBitsOf, shiftOf, SPLIT } from './plan.js'
 import type { ArmPlan } from './plan.js'
 
 /** Series whose SMMU knows access flags and 64-bit addresses. */
 const LATER = ['11.1', '10.0']
 
-const UNCHECKED = ['EATS', 'STRW']
-
-const uncheckedStream = (stage: Stage): ArmDeviation => ({
-  id: 'smmu-stream-unchecked',
-  says: 'EATS and STRW in a stream table entry: QEMU does not look at them; the specification has C_BAD_STE where their values are not legal',
-  instead: ({ plan }) => plainFields(plan, 'stream', UNCHECKED),
-  reproduce: () => ({ plan: way(stage, 'stream', { fields: { EATS: 2 } }), probes: [probe('read')] }),
-})
+const contextsWithoutSubstreams: ArmDeviation = {
+  id: 'smmu-contexts-without-ssids',
+  says: 'S1CDMax, where IDR1.SSIDSIZE is 0: QEMU records C_BAD_STE for more contexts than one; the specification has nobody look at it (IHI 0070, 5.2)',
+  instead: ({ plan }) => (Number(fieldOf(plan, 'stream', 'S1CDMax') ?? 0) > 0 ? setField(plan, 'stream', 'V', 0) : undefined),
+  reproduce: () => ({ plan: way(1, 'stream', { fields: { S1CDMax: 1 } }), probes: [probe('read')] }),
+}
 
 /** QEMU takes a span for twice what it says. */
 const doubledSpan: ArmDeviation = {
@@ -56,11 +54,9 @@ const contextFetch: ArmDeviation = {
 /** The address of the entry that QEMU reads behind a table address that is too wide. */
 const readBehind = (seen: ArmSeen): bigint | undefined => {
   const { plan, probe: { address } } = seen
-  const entries = entriesOf(seen)
-  const last = entries.at(-1)
-  const level = plan.levels - entries.length
-  if (last === undefined || last.Table === 0 || level < 1) return undefined
-  const index = (address >> BigInt(shiftOf(plan, level))) & ((1n << BigInt(plan.granule - 3)) - 1n)
+  const { last, level } = lastRead(seen)
+  if (last === undefined || last.Table === 0 || level <= 1) return undefined
+  const index = (address >> BigInt(shiftOf(plan, level - 1))) & ((1n << BigInt(plan.granule - 3)) - 1n)
   return last.OA + index * 8n
 }
 
@@ -72,35 +68,18 @@ const tableTooWide = (stage: Stage): ArmDeviation => ({
     const at = loud.records[0]?.code === EVENTS.F_ADDR_SIZE ? readBehind(seen) : undefined
     if (at === undefined) return undefined
     return { ...loud, records: loud.records.map(({ fields: { SSV = 0, SSID = 0, Stall = 0, CLASS: _class, IPA: _ipa, ...fields }, ...each }) =>
-      ({ ...each, code: EVENTS.F_WALK_EABT, fields: { ...fields, CLASS: 1, FetchAddr: at, SSV, SSID, Stall } })) }
+      ({ ...each, code: EVENTS.F_WALK_EABT, fields: { ...fields, CLASS: stage === 1 ? 1 : 2, FetchAddr: at, SSV, SSID, Stall } })) }
   },
   reproduce: () => ({ plan: onePage(stage, {}, { 2: { fields: { OA: 1n << 44n } } }), probes: [probe('read')] }),
 })
-
-/** QEMU records a walk that could not read whatever R says. */
-const unreadableAloud = (stage: Stage): ArmDeviation => {
-  const [point, name] = RECORDS[stage]
-  const unreadable = stage === 1 ? way(1, 'context', { fields: { TTB0: NOWHERE } }) : way(2, 'stream', { fields: { S2TTB: NOWHERE } })
-  return {
-    id: 'smmu-unreadable-recorded',
-    says: `a table that cannot be read, with ${name}=0: QEMU records F_WALK_EABT all the same; it is taken here for a fault that ${name} silences (no manual at hand settles it)`,
-    answer(seen) {
-      if (seen.answer.where !== 'blocked' || seen.answer.records.length > 0) return undefined
-      const loud = aloud(seen)
-      return loud.records[0]?.code === EVENTS.F_WALK_EABT ? loud : undefined
-    },
-    reproduce: () => ({ plan: setField(unreadable, point, name, 0), probes: [probe('read')] }),
-  }
-}
 
 const blockAnywhere = (stage: Stage): ArmDeviation => ({
   id: 'smmu-block-anywhere',
   series: LATER,
   says: 'a block at a level that has none: QEMU takes it for one, whose access flag is 0 here; the specification takes it for invalid',
   answer(seen) {
-    const entries = entriesOf(seen)
-    const last = entries.at(-1)
-    const block = last !== undefined && last.Valid === 1 && last.Table === 0 && entries.length < seen.plan.levels
+    const { last, level } = lastRead(seen)
+    const block = last?.Valid === 1 && last.Table === 0 && level > 1
     return block && codeOf(seen) === EVENTS.F_TRANSLATION ? withCode(seen.answer, EVENTS.F_ACCESS) : undefined
   },
   reproduce: () => ({ plan: onePage(stage, { inputBits: stage === 1 ? 48 : 44, levels: 4 }, { 4: { fields: { Table: 0 } } }), probes: [probe('read')] }),
@@ -168,9 +147,6 @@ const topByteOfUpper: ArmDeviation = {
   }),
 }
 
-/** QEMU's output size, which bounds the input of stage 2 alone. */
-const OUTPUT_BITS = 44n
-
 const oneRootTable: ArmDeviation = {
   id: 'smmu-stage-2-first-table',
   says: 'stage 2, tables side by side as the root: QEMU takes the first of them for each; the specification has up to 16',
@@ -204,18 +180,19 @@ const oneRootTableUnreadable: ArmDeviation = {
   }),
 }
 
+const bypassUnchecked = (stage: Stage): ArmDeviation => ({
+  id: 'smmu-bypass-input',
+  says: 'bypass, an address wider than the output size: QEMU lets it go on, to where nothing is; the specification has F_ADDR_SIZE (IHI 0070, 3.4)',
+  answer: (seen) => (fieldOf(seen.plan, 'stream', 'Config') === BYPASS && codeOf(seen) === EVENTS.F_ADDR_SIZE
+    ? { where: seen.probe.address, records: [] } : undefined),
+  reproduce: () => ({ plan: way(stage, 'stream', { fields: { Config: BYPASS } }), probes: [probe('read', 1n << BigInt(OUTPUT_BITS))] }),
+})
+
 const tooWideSilent: ArmDeviation = {
   id: 'smmu-stage-2-input',
-  says: 'stage 2, an address wider than the output size: QEMU blocks and records nothing; it is taken here for F_TRANSLATION',
-  answer: (seen) => (seen.probe.address >> OUTPUT_BITS > 0n && codeOf(seen) === EVENTS.F_TRANSLATION ? SILENCE : undefined),
-  reproduce: () => ({ plan: onePage(2), probes: [probe('read', 1n << OUTPUT_BITS)] }),
-}
-
-const classOfWalk: ArmDeviation = {
-  id: 'smmu-stage-2-walk-class',
-  says: 'stage 2, a table that cannot be read: QEMU records CLASS=2, the input address; the specification has 1, a table walk',
-  answer: (seen) => (codeOf(seen) === EVENTS.F_WALK_EABT ? withFields(seen.answer, { CLASS: 2 }) : undefined),
-  reproduce: () => ({ plan: way(2, 'stream', { fields: { S2TTB: NOWHERE } }), probes: [probe('read')] }),
+  says: 'stage 2, an address wider than the output size: QEMU blocks and records nothing; the specification has F_ADDR_SIZE of stage 1 (IHI 0070, 3.4)',
+  answer: (seen) => (seen.probe.address >> BigInt(OUTPUT_BITS) > 0n && codeOf(seen) === EVENTS.F_ADDR_SIZE ? SILENCE : undefined),
+  reproduce: () => ({ plan: onePage(2), probes: [probe('read', 1n << BigInt(OUTPUT_BITS))] }),
 }
 
 const keptWithoutTables: ArmDeviation = {
@@ -234,13 +211,14 @@ const keptSilently: ArmDeviation = {
 }
 
 export const deviations = (stage: Stage): readonly ArmDeviation[] => [
-  ...(stage === 1 ? before72 : []),
-  uncheckedStream(stage),
   ...(stage === 1
-    ? [doubledSpan, reservedSpan, contextFetch, topByteOfUpper, alwaysPrivileged, keptWithoutTables, judgedOnTheWay]
+    ? [
+      ...before72, contextsWithoutSubstreams, doubledSpan, reservedSpan, contextFetch, topByteOfUpper, alwaysPrivileged, keptWithoutTables,
+      judgedOnTheWay,
+    ]
     : [flagUpdates, oneRootTable]),
-  unreadableAloud(stage),
+  bypassUnchecked(stage),
   tableTooWide(stage),
   blockAnywhere(stage),
-  ...(stage === 2 ? [oneRootTableUnreadable, tooWideSilent, classOfWalk, keptSilently] : after72),
+  ...(stage === 2 ? [oneRootTableUnreadable, tooWideSilent, keptSilently] : after72),
 ]

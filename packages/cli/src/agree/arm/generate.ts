@@ -1,12 +1,13 @@
 // Random SMMUv3 states: most are right to the leaf, the others have one thing wrong at one level.
 import type { GranuleShift } from '@iommu/driver-arm-smmuv3/registers'
 import { DEVICE_WINDOW, smmuv3 } from '@iommu/machine-qemu'
+import { meets, near, spread, tooWide } from '../addresses.js'
 import { createPlaces } from '../places.js'
-import { apart, classAt, levelOnWay, setField, tweakWalk, tweakWay } from '../plan.js'
+import { apart, classAt, levelOnWay, setField, sometimesFlipped, tweakWalk, tweakWay } from '../plan.js'
 import type { Page, Tweak } from '../plan.js'
 import type { Random } from '../random.js'
 import type { Probe } from '../subject.js'
-import { shiftOf } from './plan.js'
+import { OUTPUT_BITS, shiftOf } from './plan.js'
 import type { ArmPlan, Contexts } from './plan.js'
 
 /** Devices that the board has. */
@@ -20,7 +21,6 @@ export const places = createPlaces(smmuv3)
 const WINDOWS = { start: smmuv3.windows, end: smmuv3.windows + BigInt(SOURCES.length) * DEVICE_WINDOW }
 /** Where QEMU puts its device tree, at each reset. */
 const DEVICE_TREE = { start: smmuv3.ram[0]?.start ?? 0n, end: smmuv3.data.start }
-const isWindow = (address: bigint): boolean => address >= WINDOWS.start && address < WINDOWS.end
 
 type Make = (random: Random, base: ArmPlan) => ArmPlan
 
@@ -43,22 +43,16 @@ const BLOCKS: Readonly<Record<GranuleShift, readonly number[]>> = { 12: [2, 3], 
 
 const topOf = ({ inputBits, upper }: Pick<ArmPlan, 'inputBits' | 'upper'>): bigint => (upper ? (1n << 64n) - (1n << BigInt(inputBits)) : 0n)
 
-/** Bits that software may use and hardware ignores. */
 const IGNORED_BITS = [55, 56, 57, 58] as const
-const ignored = (random: Random): Tweak => (random.chance(15) ? { flips: [random.pick(IGNORED_BITS)] } : {})
 
 export const newPage = (random: Random, shape: Pick<ArmPlan, 'granule' | 'inputBits' | 'levels' | 'upper'>, level: number): Page => {
   const { granule, inputBits } = shape
   const shift = shiftOf(shape, level)
-  const wide = Math.max(inputBits - 31, 0)
-  // A few upper parts, so that pages share tables; neighbours, so that they share a table of the lowest level.
-  const high = wide === 0 ? 0n : random.weighted<bigint>([[4, 0n], [3, 1n], [2, random.bits(wide)], [1, (1n << BigInt(wide)) - 1n]])
-  const low = random.weighted<bigint>([[3, BigInt(random.below(8)) << BigInt(granule)], [2, random.bits(Math.min(30, inputBits))]])
-  const iova = ((high << 30n) | low) & ~((1n << BigInt(shift)) - 1n) & ((1n << BigInt(inputBits)) - 1n)
+  const size = 1n << BigInt(shift)
+  const iova = BigInt.asUintN(inputBits, spread(random, inputBits, { granule })) & ~(size - 1n)
   // A stream that bypasses must meet neither the device tree nor the tables.
-  const taken = [WINDOWS, DEVICE_TREE, smmuv3.tables].some(({ start, end }) => iova < end && iova + (1n << BigInt(shift)) > start)
-  if (taken && inputBits > 32) return newPage(random, shape, level)
-  return { iova: topOf(shape) + iova, level, target: places.target(random, shift), entries: { [level]: ignored(random) } }
+  if (inputBits > 32 && meets([WINDOWS, DEVICE_TREE, smmuv3.tables], iova, size)) return newPage(random, shape, level)
+  return { iova: topOf(shape) + iova, level, target: places.target(random, shift), entries: { [level]: sometimesFlipped(random, IGNORED_BITS) } }
 }
 
 const leafLevel = ({ pages: [page] }: ArmPlan): number => page?.level ?? 1
@@ -129,7 +123,9 @@ const wrongTable: Make = (random, plan) => (plan.stage === 2 || random.chance(40
 
 const wrong: Make = (random, plan) => random.pick([wrongStream, wrongContext, wrongContext, wrongTable, wrongTable, wrongLeaf])(random, plan)
 
-const bypass: Make = (_random, plan) => tweakWay(plan, 'stream', { fields: { Config: 4 } })
+/** Of Config. */
+export const BYPASS = 4
+const bypass: Make = (_random, plan) => tweakWay(plan, 'stream', { fields: { Config: BYPASS } })
 const abort: Make = (random, plan) => (plan.stage === 1 && (plan.contexts !== undefined || random.chance(40))
   ? tweakWay(plan, 'context', { fields: plan.upper ? { EPD1: 1 } : { EPD0: 1 } })
   : tweakWay(plan, 'stream', { fields: { Config: random.pick([0, 0, 1, 2, 3]) } }))
@@ -207,9 +203,6 @@ const ssidOf = (random: Random, { ssid, others }: Contexts): number => {
   return random.weighted([[6, ssid], ...taken.map((each) => [2, each] as const), [1, absent]])
 }
 
-const tooWide = (random: Random, { inputBits }: ArmPlan): bigint =>
-  (random.bits(inputBits) | (1n << BigInt(inputBits + random.below(64 - inputBits)))) & ~7n
-
 const BROKEN: readonly string[] = ['not present', 'access flag', 'address size', 'unreadable table', 'programmed wrongly', 'silent']
 
 /** Bits 63:56. */
@@ -217,19 +210,16 @@ const TOP_BYTE_SHIFT = 56n
 
 /** Probes of a plan: pages and what lies beside them, reads and writes. */
 export const probesOf = (random: Random, plan: ArmPlan): Probe[] => {
-  const { pages } = plan
-  const { contexts } = plan
+  const { source, inputBits, pages, contexts } = plan
+  const asked = { broken: BROKEN.includes(plan.class), places, shiftOf: ({ level }: Page) => shiftOf(plan, level) }
   return Array.from({ length: 8 }, (): Probe => {
-    const from = { source: plan.source, ...(contexts === undefined ? {} : { pasid: ssidOf(random, contexts) }) }
+    const from = { source, ...(contexts === undefined ? {} : { pasid: ssidOf(random, contexts) }) }
     const access = random.pick(['read', 'write'] as const)
-    if (plan.class === 'address too wide' && random.chance(75)) return { ...from, access, address: tooWide(random, plan) }
-    if (plan.class === 'bypass') return { ...from, access, address: places.address(random) }
-    const page = BROKEN.includes(plan.class) && random.chance(70) ? pages[0] as Page : random.pick(pages)
-    const shift = shiftOf(plan, page.level)
-    const address = page.iova + places.offset(random, shift)
-    const beside = random.chance(6) ? address ^ (1n << BigInt(shift + random.below(9))) : address
+    if (plan.class === 'address too wide' && random.chance(75)) return { ...from, access, address: tooWide(random, inputBits) }
+    if (plan.class === 'bypass') return { ...from, access, address: random.chance(15) ? tooWide(random, OUTPUT_BITS) : places.address(random) }
+    const address = near(random, pages, asked)
     // With TBI the top byte is not looked at; bit 55 says which half it is.
     const top = plan.class === 'upper half, top byte' && random.chance(50) ? random.bits(8) << TOP_BYTE_SHIFT : 0n
-    return { ...from, access, address: beside ^ top }
-  }).filter(({ address }) => !isWindow(address))
+    return { ...from, access, address: address ^ top }
+  }).filter(({ address }) => !meets([WINDOWS], address))
 }

@@ -3,6 +3,7 @@ import { decode, encode } from '@iommu/bits'
 import { frameAddress } from '@iommu/hardware'
 import { CFGI_ALL_RANGE, cfgiSteRangeCommand, OPCODES, syncCommand, tlbiNsnhAllCommand } from '@iommu/driver-arm-smmuv3/queues'
 import { commandQueueIndex, control0, control2, OFFSETS, queueBase, streamTableBase } from '@iommu/driver-arm-smmuv3/registers'
+import { loadFrames } from '../ground.js'
 import type { Target } from '../subject.js'
 import { build, COMMANDS_FRAME, EVENTS_FRAME } from './plan.js'
 import type { ArmPlan } from './plan.js'
@@ -39,7 +40,7 @@ export const install = (machine: Target, plan: ArmPlan): void => {
   const { memory, registers } = machine
   const { frames, streams, register } = build(plan)
   set(machine, {})
-  for (const [frame, words] of frames) memory.load(frameAddress(frame), new Uint8Array(words.buffer))
+  loadFrames(memory, frames)
   registers.write32(OFFSETS.CR2, Number(encode(control2, { RECINVSID: 1 })[0]))
   registers.write64(OFFSETS.STRTAB_BASE, encode(streamTableBase, { ADDR: streams })[0] as bigint)
   registers.write32(OFFSETS.STRTAB_BASE_CFG, Number(register))

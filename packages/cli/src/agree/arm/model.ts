@@ -2,8 +2,8 @@
 import { createSmmuMachine } from '@iommu/driver-arm-smmuv3/model'
 import type { Profile, SmmuMachine } from '@iommu/driver-arm-smmuv3/model'
 import { OFFSETS, readCapabilities } from '@iommu/driver-arm-smmuv3/registers'
-import { PhysicalMemory } from '@iommu/hardware'
 import type { Board, QemuMachine } from '@iommu/machine-qemu'
+import { memoryBeside } from '../ground.js'
 
 /** What QEMU's registers say. */
 const profileOf = ({ registers }: QemuMachine): Profile => {
@@ -33,11 +33,8 @@ const profileOf = ({ registers }: QemuMachine): Profile => {
   }
 }
 
-/** Tables may lie where QEMU's may: the model's memory ends where nothing of QEMU's answers either. */
-const MEMORY_BYTES = 0x1_0000_0000n
-
 /** `more`: what the model has and QEMU has not. */
-export const createModel = (qemu: QemuMachine, { tables }: Board, more: Partial<Profile> = {}): SmmuMachine => {
+export const createModel = (qemu: QemuMachine, board: Board, more: Partial<Profile> = {}): SmmuMachine => {
   const profile: Profile = { ...profileOf(qemu), ...more }
-  return createSmmuMachine({ profile, memory: new PhysicalMemory({ bytes: MEMORY_BYTES, tables, coherent: profile.coherent }) })
+  return createSmmuMachine({ profile, memory: memoryBeside(board, profile.coherent) })
 }

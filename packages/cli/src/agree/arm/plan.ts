@@ -5,7 +5,7 @@ import type { GranuleShift } from '@iommu/driver-arm-smmuv3/registers'
 import { armStage1Entry, armStage2Entry } from '@iommu/page-table'
 import { createGround, plant, tweaked } from '../ground.js'
 import type { Frames, Ground } from '../ground.js'
-import type { Fields, Page, PlannedState, Tweak } from '../plan.js'
+import type { Fields, Page, PlannedState } from '../plan.js'
 
 /** The register that says what the stream table is, its level 1, the stream's entry, and the context that it leads to. */
 export type WayPoint = 'table' | 'level1' | 'stream' | 'context'
@@ -22,7 +22,7 @@ export interface Contexts {
 }
 
 /** A page has the size of its level. */
-export interface ArmPlan extends PlannedState {
+export interface ArmPlan extends PlannedState<WayPoint> {
   readonly stage: 1 | 2
   readonly granule: GranuleShift
   /** Bits of device address. */
@@ -30,7 +30,6 @@ export interface ArmPlan extends PlannedState {
   readonly levels: number
   /** Stage 1: the tables are those of the upper half of the address space. */
   readonly upper: boolean
-  readonly way: Readonly<Partial<Record<WayPoint, Tweak>>>
   /** Absent: there is one context, and no SSIDs. */
   readonly contexts?: Contexts
 }
@@ -60,7 +59,7 @@ const CONTEXT_BYTES = 64
 /** Codes of S1Fmt, by the contexts of a leaf. */
 const CONTEXT_FORMATS = { 0: 0, 6: 1, 10: 2 } as const satisfies Record<Contexts['leafBits'], number>
 /** Output addresses are as wide as QEMU's can be. */
-const OUTPUT_BITS = 44
+export const OUTPUT_BITS = 44
 
 /** Codes of TG1. */
 const UPPER_CODES = { 12: 2, 14: 1, 16: 3 } as const satisfies Record<GranuleShift, number>

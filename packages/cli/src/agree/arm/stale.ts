@@ -5,18 +5,17 @@ import type { SmmuMachine } from '@iommu/driver-arm-smmuv3/model'
 import {
   cfgiCdCommand, cfgiSteCommand, OPCODES, tlbiNhAsidCommand, tlbiNhVaCommand, tlbiS12VmallCommand, tlbiS2IpaCommand,
 } from '@iommu/driver-arm-smmuv3/queues'
-import { differences } from '../ground.js'
 import type { Frames } from '../ground.js'
-import { setField, tweakWay, withPage } from '../plan.js'
+import { setField, tweakWay } from '../plan.js'
 import type { Page } from '../plan.js'
 import type { Random } from '../random.js'
-import { caseOf, entryChange } from '../stale-case.js'
+import { caseOf, entryChange, leafChanges, rootChange } from '../stale-case.js'
 import type { Change, Wanted } from '../stale-case.js'
 import type { StaleCase, StaleSubject } from '../subject.js'
-import { newPage, places, SOURCES } from './generate.js'
+import { BYPASS, newPage, places, SOURCES } from './generate.js'
 import { submit } from './install.js'
 import { ASID, build, FIRST_FRAME, shiftOf, VMID } from './plan.js'
-import type { ArmPlan } from './plan.js'
+import type { ArmPlan, Built } from './plan.js'
 
 const streamEntry = (SID: number): Wanted => ['stream', encode(cfgiSteCommand, { Opcode: OPCODES.cfgiSte, SID, Leaf: 1 })]
 const context = (SID: number): Wanted => ['context', encode(cfgiCdCommand, { Opcode: OPCODES.cfgiCd, SID, SSID: 0, Leaf: 1 })]
@@ -31,24 +30,16 @@ const everyPage = (stage: 1 | 2, name: string, more: number): Wanted => [name, s
 
 const framesOf = (plan: ArmPlan): Frames => build(plan).frames
 
-/** One leaf is another from now on. */
-const leafChange = (name: string, change: (plan: ArmPlan, random: Random, page: Page) => Partial<Page>): Change<ArmPlan> => entryChange(
-  name, framesOf,
-  (plan: ArmPlan, random) => withPage<Page, ArmPlan>(plan, 0, (page) => ({ ...page, ...change(plan, random, page) })),
-  (plan) => [onePage(plan, plan.pages[0]?.iova ?? 0n)])
+const leafChange = leafChanges<Page, ArmPlan>(framesOf, (plan) => [onePage(plan, plan.pages[0]?.iova ?? 0n)])
 
-/** The entry that points to the page tables names others. */
-const rootMoves: Change<ArmPlan> = {
+const rootMoves = rootChange<Page, ArmPlan, Built>({
   name: 'an entry names other page tables',
-  make(random, plan) {
-    const here = build(plan)
-    const pages = plan.pages.map((page) => ({ ...page, target: places.target(random, shiftOf(plan, page.level)) }))
-    const other = build({ ...plan, pages }, FIRST_FRAME + 0x400)
-    const moved = build(plan.stage === 1 ? setField(plan, 'context', 'TTB0', other.tables) : setField(plan, 'stream', 'S2TTB', other.tables))
-    return { spare: other.frames, stores: differences(here.frames, moved.frames) }
-  },
+  build,
+  first: FIRST_FRAME,
+  target: (plan, { level }, random) => places.target(random, shiftOf(plan, level)),
+  pointTo: (plan, { tables }) => (plan.stage === 1 ? setField(plan, 'context', 'TTB0', tables) : setField(plan, 'stream', 'S2TTB', tables)),
   wanted: ({ stage, source }) => [stage === 1 ? context(source) : streamEntry(source), everyPage(stage, 'TLB', 0)],
-}
+})
 
 const streamChanges = (name: string, Config: number): Change<ArmPlan> => entryChange(name, framesOf,
   (plan: ArmPlan) => tweakWay(plan, 'stream', { fields: { Config } }),
@@ -59,7 +50,7 @@ const changes: readonly Change<ArmPlan>[] = [
   leafChange('a leaf goes', (_plan, _random, { level, entries }) => ({ entries: { ...entries, [level]: { fields: { Valid: 0 } } } })),
   rootMoves,
   streamChanges('a stream is aborted', 0),
-  streamChanges('a stream bypasses', 4),
+  streamChanges('a stream bypasses', BYPASS),
 ]
 
 const SHAPES = [

@@ -2,9 +2,10 @@
 import { decode } from '@iommu/bits'
 import { riscv } from '@iommu/machine-qemu'
 import { riscvEntry } from '@iommu/page-table'
+import { pageAt } from '../addresses.js'
 import { changeEntries } from '../plan.js'
-import type { Fields, Tweak } from '../plan.js'
-import type { Answer, Deviation, Probe, Seen } from '../subject.js'
+import type { Tweak } from '../plan.js'
+import type { Deviation, Probe, Seen } from '../subject.js'
 import type { Kind } from './generate.js'
 import { GUEST_LEAF, shiftOf } from './plan.js'
 import type { RiscvPage, RiscvPlan, WayPoint } from './plan.js'
@@ -53,9 +54,6 @@ export const PAGE_FAULTS: readonly number[] = [...FIRST_STAGE_FAULTS, ...GUEST_F
 
 export const PAGE = ~0xfffn
 
-export const withFields = (answer: Answer, fields: Fields): Answer =>
-  ({ ...answer, records: answer.records.map((each) => ({ ...each, fields: { ...each.fields, ...fields } })) })
-
 /** The entries of both stages' pages, changed where `change` says how. */
 export const changeAll = (plan: RiscvPlan, change: (tweak: Tweak, level: number, page: RiscvPage) => Tweak | undefined): RiscvPlan | undefined => {
   const first = changeEntries<RiscvPage, RiscvPlan>(plan, change)
@@ -85,12 +83,9 @@ const saidShift = (page: RiscvPage): number => {
   return shiftOf(page.level === 1 && (page.napot === true) !== flipped ? { ...alone, napot: true } : alone)
 }
 
-const pageAt = (pages: readonly RiscvPage[], address: bigint): RiscvPage | undefined =>
-  pages.find((each) => each.iova >> BigInt(shiftOf(each)) === address >> BigInt(shiftOf(each)))
-
 /** log2 of the smallest leaf on the way of an address: those of the second stage that a guest's tables lie in count too. */
 export const smallestLeaf = ({ plan: { pages, guests }, probe: { address } }: RiscvSeen): bigint => {
-  const page = pageAt(pages, address)
+  const page = pageAt(pages, address, shiftOf)
   if (page === undefined) return PAGE_SHIFT
   const guest = guests === undefined ? [] : [...guests.filter(({ iova }) => iova === page.target), GUEST_LEAF]
   return BigInt(Math.min(...[page, ...guest].map(saidShift)))
@@ -99,7 +94,7 @@ export const smallestLeaf = ({ plan: { pages, guests }, probe: { address } }: Ri
 /** Where a first stage leads, by the leaf that the model read; undefined: to none. */
 export const guestAddress = ({ plan: { pages }, steps, probe: { address } }: RiscvSeen): bigint | undefined => {
   const leaf = steps.find(({ note }) => note.endsWith('leaf'))
-  const page = pageAt(pages, address)
+  const page = pageAt(pages, address, shiftOf)
   if (leaf === undefined || page === undefined) return undefined
   const mask = (1n << BigInt(saidShift(page))) - 1n
   return (decode(riscvEntry, leaf.words).PPN & ~mask) | (address & mask)

@@ -4,11 +4,11 @@ import { widthOfLevels } from '@iommu/driver-riscv/registers'
 import { deviceContext } from '@iommu/driver-riscv/tables'
 import { riscv } from '@iommu/machine-qemu'
 import { riscvEntry } from '@iommu/page-table'
-import { codeOf, SILENCE, withCode } from '../deviation.js'
+import { codeOf, SILENCE, withCode, withFields } from '../deviation.js'
 import { changeEntries, fieldOf, plainTweak } from '../plan.js'
 import {
   CAUSES, changeAll, FIRST_STAGE_FAULTS, GUEST_FAULTS, guestAddress, IOVA, isKept, lastEntry, onePage, PAGE, PAGE_FAULTS, PAGE_SHIFT, probe, reads,
-  smallestLeaf, UNREADABLE, way, withFields,
+  smallestLeaf, UNREADABLE, way,
 } from './deviation-parts.js'
 import type { RiscvDeviation, RiscvSeen, Tried } from './deviation-parts.js'
 import { overlooked } from './deviations-overlooked.js'

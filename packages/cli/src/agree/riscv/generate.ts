@@ -2,8 +2,9 @@
 import { widthOfLevels } from '@iommu/driver-riscv/registers'
 import type { Levels } from '@iommu/driver-riscv/registers'
 import { DEVICE_WINDOW, riscv } from '@iommu/machine-qemu'
+import { meets, near, spread, tooWide } from '../addresses.js'
 import { createPlaces } from '../places.js'
-import { apart, classAt, levelOnWay, setField, tweakWalk, tweakWay } from '../plan.js'
+import { apart, classAt, levelOnWay, setField, sometimesFlipped, tweakWalk, tweakWay } from '../plan.js'
 import type { Fields, Tweak } from '../plan.js'
 import type { Random } from '../random.js'
 import type { Probe } from '../subject.js'
@@ -19,7 +20,6 @@ export const places = createPlaces(riscv)
 
 /** Where the devices that do the DMA have their own registers: to these addresses they do none. */
 const WINDOWS = { start: riscv.windows, end: riscv.windows + BigInt(SOURCES.length) * DEVICE_WINDOW }
-const isWindow = (address: bigint): boolean => address >= WINDOWS.start && address < WINDOWS.end
 
 /** What a target compares. */
 export type Kind = 'first' | 'second' | 'nested'
@@ -38,9 +38,7 @@ interface StageShape {
 const stageOf = ({ first, second }: RiscvPlan): StageShape =>
   (first === undefined ? { levels: second as Levels, secondStage: true } : { levels: first, secondStage: false })
 
-/** Bits that software may use and hardware ignores. */
 const IGNORED_BITS = [8, 9] as const
-const ignored = (random: Random): Tweak => (random.chance(15) ? { flips: [random.pick(IGNORED_BITS)] } : {})
 
 const NAPOT_CHANCE = 50
 
@@ -55,17 +53,13 @@ export const newPage = (random: Random, stage: StageShape, level: number, napot 
   const { levels, secondStage } = stage
   const shape = { level, ...(napot ? { napot } : {}) } as const
   const shift = shiftOf(shape as RiscvPage)
-  const width = Math.min(widthOfLevels(levels, secondStage), secondStage ? ADDRESS_BITS : 64)
-  const wide = width - 30
-  // A few upper parts, so that pages share tables; neighbours, so that they share a table of the lowest level.
-  const high = random.weighted<bigint>([[4, 0n], [3, 2n], [2, random.bits(wide)], [1, (1n << BigInt(wide)) - 1n]])
-  const low = random.weighted<bigint>([[3, BigInt(random.below(8)) << 12n], [2, random.bits(30)]])
-  const iova = asSeen(((high << 30n) | low) & ~((1n << BigInt(shift)) - 1n), width, secondStage)
   const size = 1n << BigInt(shift)
+  const width = Math.min(widthOfLevels(levels, secondStage), secondStage ? ADDRESS_BITS : 64)
+  // Both halves of the address space; the second GiB is where devices are.
+  const iova = asSeen(spread(random, width, { upperBits: width - 30, second: 2n }) & ~(size - 1n), width, secondStage)
   // What passes must not meet the tables either.
-  const taken = [WINDOWS, riscv.tables].some(({ start, end }) => iova < end && iova + size > start)
-  if (taken) return newPage(random, stage, level, napot)
-  return { ...shape, iova, target: places.target(random, shift), entries: { [level]: ignored(random) } } as RiscvPage
+  if (meets([WINDOWS, riscv.tables], iova, size)) return newPage(random, stage, level, napot)
+  return { ...shape, iova, target: places.target(random, shift), entries: { [level]: sometimesFlipped(random, IGNORED_BITS) } } as RiscvPage
 }
 
 const withEntry = (page: RiscvPage, level: number, tweak: Tweak): RiscvPage => ({ ...page, entries: { ...page.entries, [level]: tweak } })
@@ -209,12 +203,6 @@ export const generatePlan = (random: Random, { kind, extended }: { readonly kind
 
 const BROKEN: readonly string[] = ['not valid', 'accessed and dirty', 'reserved', 'unreadable table', 'programmed wrongly', 'silent']
 
-const tooWide = (random: Random, plan: RiscvPlan): bigint => {
-  const { levels, secondStage } = stageOf(plan)
-  const width = widthOfLevels(levels, secondStage)
-  return (random.bits(width) | (1n << BigInt(width + random.below(64 - width)))) & ~7n
-}
-
 /** Questions with PASIDs are about whole pages. */
 const asAsked = (probe: Probe): Probe => (probe.pasid === undefined ? probe : { ...probe, address: probe.address & ~0xfffn })
 
@@ -227,15 +215,14 @@ const askedPasid = (random: Random, pasid: number | undefined): Pick<Probe, 'pas
 /** Probes of a plan: pages and what lies beside them, reads and writes, with the PASID and without one. */
 export const probesOf = (random: Random, plan: RiscvPlan): Probe[] => {
   const { source, pages, pasid } = plan
+  const { levels, secondStage } = stageOf(plan)
+  const asked = { broken: BROKEN.includes(plan.class), places, shiftOf }
   const probe = (): Probe => {
     const who = { source, ...askedPasid(random, pasid) }
     const access = random.pick(['read', 'write'] as const)
-    if (plan.class === 'address too wide' && random.chance(75)) return { ...who, access, address: tooWide(random, plan) }
+    if (plan.class === 'address too wide' && random.chance(75)) return { ...who, access, address: tooWide(random, widthOfLevels(levels, secondStage)) }
     if (plan.class === 'bypass') return { ...who, access, address: places.address(random) }
-    const page = BROKEN.includes(plan.class) && random.chance(70) ? pages[0] as RiscvPage : random.pick(pages)
-    const shift = shiftOf(page)
-    const address = page.iova + places.offset(random, shift)
-    return { ...who, access, address: random.chance(6) ? address ^ (1n << BigInt(shift + random.below(9))) : address }
+    return { ...who, access, address: near(random, pages, asked) }
   }
-  return Array.from({ length: 8 }, () => asAsked(probe())).filter(({ address }) => !isWindow(address))
+  return Array.from({ length: 8 }, () => asAsked(probe())).filter(({ address }) => !meets([WINDOWS], address))
 }

@@ -3,6 +3,7 @@ import { encode } from '@iommu/bits'
 import { COMMANDS, fence, invalidateDevice, invalidateFirstStage, invalidateSecondStage } from '@iommu/driver-riscv/queues'
 import { commandQueueStatus, directoryPointer, DIRECTORY_POINTER_MODES, faultQueueStatus, OFFSETS, queueBase } from '@iommu/driver-riscv/registers'
 import { frameAddress } from '@iommu/hardware'
+import { loadFrames } from '../ground.js'
 import type { Target } from '../subject.js'
 import { build, COMMANDS_FRAME, FAULTS_FRAME } from './plan.js'
 import type { RiscvPlan } from './plan.js'
@@ -35,7 +36,7 @@ export const install = (machine: Target, plan: RiscvPlan): void => {
   registers.write64(OFFSETS.ddtp, encode(directoryPointer, { MODE: DIRECTORY_POINTER_MODES.off })[0] as bigint)
   registers.write32(OFFSETS.cqcsr, 0)
   registers.write32(OFFSETS.fqcsr, 0)
-  for (const [frame, words] of frames) memory.load(frameAddress(frame), new Uint8Array(words.buffer))
+  loadFrames(memory, frames)
   registers.write64(OFFSETS.cqb, base(COMMANDS_FRAME, COMMANDS_LOG2))
   registers.write32(OFFSETS.cqt, 0)
   registers.write32(OFFSETS.cqcsr, Number(encode(commandQueueStatus, { cqen: 1 })[0]))

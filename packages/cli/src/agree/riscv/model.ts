@@ -2,9 +2,9 @@
 import { createRiscvMachine, defaultProfile } from '@iommu/driver-riscv/model'
 import type { Profile, RiscvMachine } from '@iommu/driver-riscv/model'
 import { OFFSETS, readCapabilities } from '@iommu/driver-riscv/registers'
-import { PhysicalMemory } from '@iommu/hardware'
 import type { EndpointCapabilities } from '@iommu/hardware'
 import type { Board, QemuMachine } from '@iommu/machine-qemu'
+import { memoryBeside } from '../ground.js'
 
 /** What QEMU's register says. */
 const profileOf = ({ registers }: QemuMachine): Profile => {
@@ -27,11 +27,8 @@ const profileOf = ({ registers }: QemuMachine): Profile => {
   }
 }
 
-/** To the end of QEMU's RAM. */
-const MEMORY_BYTES = 0x2_8000_0000n
-
-export const createModel = (qemu: QemuMachine, { tables }: Board, sources: readonly number[]): RiscvMachine => createRiscvMachine({
+export const createModel = (qemu: QemuMachine, board: Board, sources: readonly number[]): RiscvMachine => createRiscvMachine({
   profile: profileOf(qemu),
-  memory: new PhysicalMemory({ bytes: MEMORY_BYTES, tables }),
+  memory: memoryBeside(board),
   endpoints: new Map(sources.map((source): [number, EndpointCapabilities] => [source, qemu.endpoint(source).config.capabilities])),
 })

@@ -5,7 +5,7 @@ import { baseDeviceContext, deviceContext, deviceDirectoryEntry, deviceSplit, in
 import { riscvEntry } from '@iommu/page-table'
 import { createGround, plant, tweaked } from '../ground.js'
 import type { Frames, Ground } from '../ground.js'
-import type { Fields, Page, PlannedState, Tweak } from '../plan.js'
+import type { Fields, Page, PlannedState } from '../plan.js'
 
 /** The register that names the directory, the directory's root entry, the device's context, and the process context. */
 export type WayPoint = 'pointer' | 'directory' | 'device' | 'process'
@@ -16,7 +16,7 @@ export interface RiscvPage extends Page {
 }
 
 /** `pages` are those of the first stage where there is one, and lead to guest addresses where there is a second one too. */
-export interface RiscvPlan extends PlannedState<RiscvPage> {
+export interface RiscvPlan extends PlannedState<WayPoint, RiscvPage> {
   /** Device contexts of 64 bytes, else of 32. */
   readonly extended: boolean
   /** Levels of the device directory. */
@@ -26,7 +26,6 @@ export interface RiscvPlan extends PlannedState<RiscvPage> {
   readonly second?: Levels
   /** Process contexts: this PASID's says the same as that of requests without PASID. Absent: the device context says it all. */
   readonly pasid?: number
-  readonly way: Readonly<Partial<Record<WayPoint, Tweak>>>
   /** Pages of the second stage under a first one. */
   readonly guests?: readonly RiscvPage[]
 }

@@ -4,18 +4,17 @@ import { createRiscvAdversary } from '@iommu/driver-riscv/model'
 import type { RiscvMachine } from '@iommu/driver-riscv/model'
 import { COMMANDS, invalidateDevice, invalidateFirstStage, invalidateProcess, invalidateSecondStage } from '@iommu/driver-riscv/queues'
 import { riscv } from '@iommu/machine-qemu'
-import { differences } from '../ground.js'
 import type { Frames } from '../ground.js'
-import { setField, tweakWay, withPage } from '../plan.js'
+import { setField, tweakWay } from '../plan.js'
 import type { Random } from '../random.js'
 import { createRandom } from '../random.js'
-import { caseOf, entryChange, leavingOut } from '../stale-case.js'
+import { caseOf, entryChange, leafChanges, leavingOut, rootChange } from '../stale-case.js'
 import type { Change, Wanted } from '../stale-case.js'
 import type { Probe, StaleCase, StaleDeviation, StaleSubject } from '../subject.js'
 import { newPage, places, SOURCES } from './generate.js'
 import { submit } from './install.js'
 import { build, FIRST_FRAME, GSCID, PSCID, shiftOf } from './plan.js'
-import type { RiscvPage, RiscvPlan } from './plan.js'
+import type { Built, RiscvPage, RiscvPlan } from './plan.js'
 
 /** Only one stage: the other is bare. */
 export type StaleKind = 'first' | 'second'
@@ -42,12 +41,9 @@ const pointOf = ({ pasid }: RiscvPlan): 'device' | 'process' => (pasid === undef
 
 const framesOf = (plan: RiscvPlan): Frames => build(plan).frames
 
-const leafChange = (name: string, change: (plan: RiscvPlan, random: Random, page: RiscvPage) => Partial<RiscvPage>): Change<RiscvPlan> => entryChange(
-  name, framesOf,
-  (plan: RiscvPlan, random) => withPage<RiscvPage, RiscvPlan>(plan, 0, (page) => ({ ...page, ...change(plan, random, page) })),
-  (plan) => [onePage(plan)])
+const leafChange = leafChanges<RiscvPage, RiscvPlan>(framesOf, (plan) => [onePage(plan)])
 
-const leafChanges = (what: string): Change<RiscvPlan>[] => [
+const changesOfLeaf = (what: string): Change<RiscvPlan>[] => [
   leafChange(`${what} names another page`, (_plan, random, page) => ({ target: places.target(random, shiftOf(page)) })),
   leafChange(`${what} goes`, (_plan, _random, { level, entries }) => ({ entries: { ...entries, [level]: { fields: { V: 0 } } } })),
 ]
@@ -56,16 +52,15 @@ const leafChanges = (what: string): Change<RiscvPlan>[] => [
 const contextChanges = (kind: StaleKind, asked: number): Change<RiscvPlan>[] => {
   const wanted = (plan: RiscvPlan): Wanted[] => [context(plan, asked), everyPage(kind, 'IOTLB', 0)]
   const changed = (name: string, change: (plan: RiscvPlan) => RiscvPlan): Change<RiscvPlan> => entryChange(name, framesOf, change, wanted)
-  const rootMoves: Change<RiscvPlan> = {
+  const rootMoves = rootChange<RiscvPage, RiscvPlan, Built>({
     name: 'a context names other page tables',
-    make(random, plan) {
-      const pages = plan.pages.map((page) => ({ ...page, target: places.target(random, shiftOf(page)) }))
-      const other = build({ ...plan, pages }, FIRST_FRAME + 0x400)
-      const moved = isSecond(plan) ? setField(plan, 'device', 'IOHGATP_PPN', other.roots.second) : setField(plan, pointOf(plan), 'FSC_PPN', other.roots.first)
-      return { spare: other.frames, stores: differences(framesOf(plan), framesOf(moved)) }
-    },
+    build,
+    first: FIRST_FRAME,
+    target: (_plan, page, random) => places.target(random, shiftOf(page)),
+    pointTo: (plan, { roots }) =>
+      (isSecond(plan) ? setField(plan, 'device', 'IOHGATP_PPN', roots.second) : setField(plan, pointOf(plan), 'FSC_PPN', roots.first)),
     wanted,
-  }
+  })
   return [
     rootMoves,
     changed('a context is not valid any more', (plan) => tweakWay(plan, pointOf(plan), { fields: { V: 0 } })),
@@ -75,8 +70,8 @@ const contextChanges = (kind: StaleKind, asked: number): Change<RiscvPlan>[] => 
   ]
 }
 
-const SMALL = leafChanges('a leaf')
-const LARGE = leafChanges('a large leaf')
+const SMALL = changesOfLeaf('a leaf')
+const LARGE = changesOfLeaf('a large leaf')
 const LARGE_LEVEL = 2
 const PAGE_BYTES = 0x1000n
 

@@ -1,26 +1,23 @@
 // Where QEMU's VT-d does not do what the specification says.
 import { decode } from '@iommu/bits'
 import { firstStageEntry } from '@iommu/page-table'
+import { pageAt } from '../addresses.js'
 import { codeOf, SILENCE, withCode } from '../deviation.js'
 import { fieldOf, setField } from '../plan.js'
-import type { Page, Tweak } from '../plan.js'
+import type { Tweak } from '../plan.js'
 import { loudly, NOWHERE, onePage, otherCode, probe, recordedAnyway, way } from './deviation-parts.js'
 import type { Mode, VtdDeviation, VtdSeen } from './deviation-parts.js'
 import { shiftOf } from './generate.js'
 import type { VtdPlan } from './plan.js'
-
-/** The page of a plan that an address lies in. */
-const pageOf = ({ pages }: VtdPlan, address: bigint): Page | undefined =>
-  pages.find(({ iova, level }) => iova >> shiftOf(level) === address >> shiftOf(level))
 
 /** An access that a kept translation does not allow: no second look at the tables, and so no fault. */
 const keptWithoutFault: VtdDeviation = {
   id: 'vtd-kept-no-fault',
   says: 'an access that a cached translation does not permit is blocked without a fault record; the specification has one for every blocked access',
   answer({ plan, answer, probe: { address }, before }) {
-    const page = pageOf(plan, address)
+    const page = pageAt(plan.pages, address, shiftOf)
     if (answer.where !== 'blocked' || page === undefined) return undefined
-    return before.some((each) => pageOf(plan, each.address) === page) ? SILENCE : undefined
+    return before.some((each) => pageAt(plan.pages, each.address, shiftOf) === page) ? SILENCE : undefined
   },
   reproduce: () => ({ plan: onePage('legacy', {}, { 1: { fields: { W: 0 } } }), probes: [probe('read'), probe('write')] }),
 }
@@ -202,7 +199,7 @@ const snoopAccepted: VtdDeviation = {
   id: 'vtd-sm-snoop-bit',
   says: 'SNP in a second-stage leaf in scalable mode, where ECAP.SC is 0: QEMU accepts it in scalable mode whatever SC says; the specification reserves it where SC is 0',
   instead({ plan, probe: { address } }) {
-    const page = pageOf(plan, address)
+    const page = pageAt(plan.pages, address, shiftOf)
     const tweak = page?.entries[page.level]
     if (page === undefined || tweak?.flips?.includes(SNOOP_BIT) !== true) return undefined
     const without = { ...page, entries: { ...page.entries, [page.level]: { ...tweak, flips: tweak.flips.filter((bit) => bit !== SNOOP_BIT) } } }

@@ -1,9 +1,10 @@
 // Random VT-d states: most are right to the leaf, the others have one thing wrong at one level.
 import { vtdLegacy } from '@iommu/machine-qemu'
+import { meets, near, spread, tooWide } from '../addresses.js'
 import { createPlaces } from '../places.js'
 import type { Random } from '../random.js'
 import type { Probe } from '../subject.js'
-import { apart, classAt, levelOnWay, tweakWalk, tweakWay } from '../plan.js'
+import { apart, classAt, levelOnWay, sometimesFlipped, tweakWalk, tweakWay } from '../plan.js'
 import type { Page, Tweak } from '../plan.js'
 import type { VtdPlan, WayPoint } from './plan.js'
 
@@ -14,30 +15,27 @@ export const SOURCES = [0x20, 0x80] as const
 const NOWHERE = 0x40_0000_0000n
 /** Where pages lie: every board of VT-d has the same memory. */
 export const places = createPlaces(vtdLegacy)
-const INTERRUPTS = 0xfee0_0000n
+/** Addresses of devices and interrupts: a device that passes must not meet them. */
+const DEVICES = { start: 0xe000_0000n, end: 0x1_0000_0000n }
 
 type Make = (random: Random, base: VtdPlan) => VtdPlan
 
-export const shiftOf = (level: number): bigint => BigInt(12 + 9 * (level - 1))
+/** log2 of a page's size. */
+export const shiftOf = ({ level }: Pick<Page, 'level'>): number => 12 + 9 * (level - 1)
+/** Bits of device address. */
+const widthOf = (levels: number): number => 12 + 9 * levels
 
 const wayPoints = ({ mode }: VtdPlan): readonly WayPoint[] =>
   mode === 'legacy' ? ['root', 'context'] : ['root', 'context', 'directory', 'pasid']
 
-/** Bits that software may use and hardware ignores. */
 const IGNORED_BITS = [52, 55, 58, 61] as const
-const ignored = (random: Random): Tweak => (random.chance(15) ? { flips: [random.pick(IGNORED_BITS)] } : {})
 
 export const newPage = (random: Random, levels: number, level: number): Page => {
-  const width = 12 + 9 * levels
-  // A few upper parts, so that pages share tables; neighbours, so that they share a table of the lowest level.
-  const high = random.weighted<bigint>([[4, 0n], [3, 1n], [2, random.bits(width - 31)], [1, (1n << BigInt(width - 31)) - 1n]])
-  const low = random.weighted<bigint>([[3, BigInt(random.below(8)) << 12n], [2, random.bits(30) & ~0xfffn]])
-  const iova = ((high << 30n) | low) & ~((1n << shiftOf(level)) - 1n)
-  // Canonical, and away from the interrupt range and the devices' own windows.
-  const half = BigInt.asUintN(width - 1, iova)
-  const taken = half >= 0xe000_0000n && half < 0x1_0000_0000n
-  const target = places.target(random, Number(shiftOf(level)))
-  return { iova: taken ? half + 0x1_0000_0000n : half, level, target, entries: { [level]: ignored(random) } }
+  const shift = shiftOf({ level })
+  // Canonical, and away from devices and interrupts.
+  const half = BigInt.asUintN(widthOf(levels) - 1, spread(random, widthOf(levels)) & ~((1n << BigInt(shift)) - 1n))
+  const iova = meets([DEVICES], half) ? half + DEVICES.end : half
+  return { iova, level, target: places.target(random, shift), entries: { [level]: sometimesFlipped(random, IGNORED_BITS) } }
 }
 
 const ABSENT: Readonly<Record<VtdPlan['mode'], Tweak>> = {
@@ -152,31 +150,25 @@ export const generatePlan = (random: Random, mode: VtdPlan['mode'], turn: number
   const levels = mode === 'first-stage' ? 4 : random.pick([3, 4, 4] as const)
   const pages = Array.from({ length: 1 + random.below(5) }, () => newPage(random, levels, random.pick<number>(chosen.leafLevels)))
   const plan: VtdPlan = {
-    class: chosen.name, source: random.pick(SOURCES), mode, levels, way: {}, pages: apart(pages, ({ level }) => Number(shiftOf(level))),
+    class: chosen.name, source: random.pick(SOURCES), mode, levels, way: {}, pages: apart(pages, shiftOf),
   }
   return chosen.make(random, plan)
 }
 
-const tooWide = (random: Random, { mode, levels }: VtdPlan): bigint => {
-  const width = 12 + 9 * levels
-  const address = (random.bits(width) | (1n << BigInt(width + random.below(64 - width)))) & ~7n
-  // Canonical addresses of the upper half are no fault.
-  return mode === 'first-stage' ? address & ~(1n << 47n) : address
-}
+/** Canonical addresses of the upper half are no fault. */
+const notCanonical = ({ mode }: VtdPlan, address: bigint): bigint => (mode === 'first-stage' ? address & ~(1n << 47n) : address)
+
+const BROKEN: readonly string[] = ['not present', 'reserved bit', 'unreadable table']
 
 /** Probes of a plan: pages and what lies beside them, reads and writes. */
 export const probesOf = (random: Random, plan: VtdPlan): Probe[] => {
-  const { source, pages } = plan
-  const broken = plan.class !== 'permissions' && (plan.class === 'not present' || plan.class === 'reserved bit' || plan.class === 'unreadable table')
-  const through = plan.class === 'pass-through'
+  const { source, levels, pages } = plan
+  const asked = { broken: BROKEN.includes(plan.class), places, shiftOf }
   return Array.from({ length: 8 }, (): Probe => {
     const access = random.pick(['read', 'write'] as const)
-    if (plan.class === 'address too wide' && random.chance(75)) return { source, access, address: tooWide(random, plan) }
-    if (through) return { source, access, address: random.chance(80) ? places.address(random) : random.bits(47) & ~7n }
-    const page = broken && random.chance(70) ? pages[0] as Page : random.pick(pages)
-    const address = page.iova + places.offset(random, Number(shiftOf(page.level)))
-    return { source, access, address: random.chance(6) ? address ^ (1n << (shiftOf(page.level) + BigInt(random.below(9)))) : address }
-  }).filter(({ address }) => (address & 0xffff_ffffn) < 0xe000_0000n || address >= 0x1_0000_0000n)
-    .filter(({ address }) => address < INTERRUPTS || address > INTERRUPTS + 0xf_ffffn)
+    if (plan.class === 'address too wide' && random.chance(75)) return { source, access, address: notCanonical(plan, tooWide(random, widthOf(levels))) }
+    if (plan.class === 'pass-through') return { source, access, address: random.chance(80) ? places.address(random) : random.bits(47) & ~7n }
+    return { source, access, address: near(random, pages, asked) }
+  }).filter(({ address }) => !meets([DEVICES], address))
 }
 

@@ -6,6 +6,7 @@ import {
   waitDescriptor,
 } from '@iommu/driver-intel-vtd/queues'
 import { globalCommand, OFFSETS, queueAddress, rootTableAddress } from '@iommu/driver-intel-vtd/registers'
+import { loadFrames } from '../ground.js'
 import type { Target } from '../subject.js'
 import { build, QUEUE_FRAME, STATUS_FRAME } from './plan.js'
 import type { VtdPlan } from './plan.js'
@@ -45,7 +46,7 @@ export const install = (machine: Target, plan: VtdPlan): void => {
   const scalable = plan.mode !== 'legacy'
   const { frames, root } = build(plan)
   command(machine, {})
-  for (const [frame, words] of frames) memory.load(frameAddress(frame), new Uint8Array(words.buffer))
+  loadFrames(memory, frames)
   registers.write64(OFFSETS.RTADDR, encode(rootTableAddress, { RTA: root, TTM: scalable ? 1 : 0 })[0] as bigint)
   command(machine, { SRTP: 1 })
   // Disabled and enabled again the queue begins at its start; QEMU lets it be disabled after a wait.

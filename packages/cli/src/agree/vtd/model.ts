@@ -1,9 +1,9 @@
 // The VT-d model as QEMU says that it is: a profile read from its capability registers.
-import { PhysicalMemory } from '@iommu/hardware'
 import { createVtdMachine } from '@iommu/driver-intel-vtd/model'
 import type { Profile, VtdMachine } from '@iommu/driver-intel-vtd/model'
 import { OFFSETS, readCapabilities } from '@iommu/driver-intel-vtd/registers'
 import type { Board, QemuMachine } from '@iommu/machine-qemu'
+import { memoryBeside } from '../ground.js'
 
 /** QEMU's aw-bits: both its guest and its host address width. */
 export const ADDRESS_BITS = 48
@@ -36,10 +36,7 @@ const profileOf = ({ registers }: QemuMachine): Profile => {
 }
 
 
-/** Tables may lie where QEMU's may: the model's memory ends where nothing of QEMU's answers either. */
-const MEMORY_BYTES = 0x1_0000_0000n
-
-export const createModel = (qemu: QemuMachine, { tables }: Board): VtdMachine => {
+export const createModel = (qemu: QemuMachine, board: Board): VtdMachine => {
   const profile = profileOf(qemu)
-  return createVtdMachine({ profile, memory: new PhysicalMemory({ bytes: MEMORY_BYTES, tables, coherent: profile.coherent }) })
+  return createVtdMachine({ profile, memory: memoryBeside(board, profile.coherent) })
 }

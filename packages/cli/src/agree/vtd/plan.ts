@@ -3,14 +3,13 @@ import { contextEntry, pasidDirectoryEntry, pasidEntry, rootEntry, scalableConte
 import { firstStageEntry, secondStageEntry } from '@iommu/page-table'
 import { createGround, plant } from '../ground.js'
 import type { Frames } from '../ground.js'
-import type { PlannedState, Tweak } from '../plan.js'
+import type { PlannedState } from '../plan.js'
 
 export type WayPoint = 'root' | 'context' | 'directory' | 'pasid'
 
-export interface VtdPlan extends PlannedState {
+export interface VtdPlan extends PlannedState<WayPoint> {
   readonly mode: 'legacy' | 'second-stage' | 'first-stage'
   readonly levels: 3 | 4
-  readonly way: Readonly<Partial<Record<WayPoint, Tweak>>>
 }
 
 /** Frames of words, by frame number, and where things are. */
@@ -20,8 +19,6 @@ export interface Built {
   readonly root: bigint
   /** The root of the page tables. */
   readonly tables: bigint
-  /** The entry that points to them: the context entry, or the PASID entry. */
-  readonly entry: bigint
 }
 
 /** The first two frames of the tables' region belong to the queue. */
@@ -43,18 +40,16 @@ export const build = (plan: VtdPlan, first = FIRST_FRAME): Built => {
   const [root, contexts, tables] = [take(), take(), take()]
   const devfn = source & 0xff
   const rootAt = root + BigInt((source >> 8) * 16)
-  let entry = contexts + BigInt(devfn * 16)
   if (mode === 'legacy') {
     put(rootAt, rootEntry, { P: 1, CTP: contexts }, way.root)
-    put(entry, contextEntry, { P: 1, TT: 0, AW: levels - 2, DID: DOMAIN_ID, SSPTPTR: tables }, way.context)
+    put(contexts + BigInt(devfn * 16), contextEntry, { P: 1, TT: 0, AW: levels - 2, DID: DOMAIN_ID, SSPTPTR: tables }, way.context)
   } else {
     put(rootAt, scalableRootEntry, { LP: 1, LCTP: contexts, UP: 1, UCTP: contexts }, way.root)
     const [directory, table] = [take(), take()]
     put(contexts + BigInt((devfn & 0x7f) * 32), scalableContextEntry, { P: 1, PASIDDIRPTR: directory }, way.context)
     const pasid = Number(way.context?.fields?.['RID_PASID'] ?? 0)
     put(directory + BigInt((pasid >> 6) * 8), pasidDirectoryEntry, { P: 1, SMPTBLPTR: table }, way.directory)
-    entry = table + BigInt((pasid & 63) * 64)
-    put(entry, pasidEntry, {
+    put(table + BigInt((pasid & 63) * 64), pasidEntry, {
       P: 1, AW: levels - 2, DID: DOMAIN_ID, ...(mode === 'first-stage' ? { PGTT: 1, FSPTPTR: tables } : { PGTT: 2, SSPTPTR: tables }),
     }, way.pasid)
   }
@@ -64,5 +59,5 @@ export const build = (plan: VtdPlan, first = FIRST_FRAME): Built => {
     table: (_level, ADDR) => ({ ...tableFields, ADDR }),
     leaf: ({ level, target }) => ({ ...leafFields, ...(level > 1 ? { PS: 1 } : {}), ADDR: target }),
   })
-  return { frames: ground.frames, root, tables, entry }
+  return { frames: ground.frames, root, tables }
 }
