@@ -1,8 +1,13 @@
-// Words, plans and events as literal lines, which tests compare.
+// Words, formats, plans and events as literal lines, which tests compare.
 import type { HardwareEvent, Observer } from '@iommu/hardware'
+import { walkingOf } from '@iommu/page-table'
+import type { Format } from '@iommu/page-table'
 
 /** Numbers as hexadecimal ones. */
 export const hex = (...numbers: readonly (number | bigint)[]): string => numbers.map((each) => `0x${each.toString(16)}`).join(' ')
+
+/** A format as its numbers, those that walks need too. */
+export const spellFormat = (format: Format): string => JSON.stringify([{ ...format, parts: undefined, kept: undefined }, walkingOf(format)])
 
 /** Lines for the events while something is done; an event without a line is left out. */
 export const during = (

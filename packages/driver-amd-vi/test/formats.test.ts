@@ -1,5 +1,6 @@
 // Which formats a unit has, in which order, and why a domain or a process does not fit it.
 import { describe, expect, test } from 'vitest'
+import { spellFormat } from '../../../tools/driver-tests/spell.js'
 import { choosePagingFormat, formatNames, incompatibility, pasidFormatNames } from '../src/domains/formats.js'
 import { svaObstacle } from '../src/domains/sva.js'
 import type { Unit } from '../src/unit.js'
@@ -33,9 +34,9 @@ describe('formats', () => {
   test('their tables are those that the unit walks', () => {
     expect(choosePagingFormat(unitOf(), 'v2-5', false).format).toMatchObject({ levels: 5 })
     expect(choosePagingFormat(unitOf(), 'v2-4', false).format).toMatchObject({ levels: 4 })
-    const leavesOf = (unit: Unit): string => JSON.stringify(choosePagingFormat(unit, 'v1', false).format)
+    const leavesOf = (unit: Unit): string => spellFormat(choosePagingFormat(unit, 'v1', false).format)
     expect(leavesOf(unitOf({}, { hostLeaves: [12] }))).not.toBe(leavesOf(unitOf()))
-    const noExecuteOf = (noExecute: boolean): string => JSON.stringify(choosePagingFormat(unitOf({ noExecute }), 'v2-4', false).format)
+    const noExecuteOf = (noExecute: boolean): string => spellFormat(choosePagingFormat(unitOf({ noExecute }), 'v2-4', false).format)
     expect(noExecuteOf(true)).not.toBe(noExecuteOf(false))
   })
   test('what there is not is EOPNOTSUPP, and what there is is said', () => {

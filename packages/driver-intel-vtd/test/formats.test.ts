@@ -1,5 +1,6 @@
 // Which formats a unit has, in which order, and why a domain or a process does not fit it.
 import { describe, expect, test } from 'vitest'
+import { spellFormat } from '../../../tools/driver-tests/spell.js'
 import { choosePagingFormat, formatNames, incompatibility } from '../src/domains/formats.js'
 import { hasIdentity } from '../src/domains/identity.js'
 import { svaObstacle } from '../src/domains/sva.js'
@@ -32,7 +33,7 @@ describe('formats', () => {
   })
   test('their tables are those that the unit walks', () => {
     const tables = (name: string, capabilities: Partial<typeof CAPABILITIES> = {}): string =>
-      JSON.stringify(choosePagingFormat(unitOf(capabilities), name).format)
+      spellFormat(choosePagingFormat(unitOf(capabilities), name).format)
     expect(choosePagingFormat(unitOf(), 'first-stage-5').format).toMatchObject({ levels: 5 })
     expect(choosePagingFormat(unitOf(), 'second-stage-3').format).toMatchObject({ levels: 3 })
     expect(tables('second-stage-4', { snoopControl: false })).not.toBe(tables('second-stage-4'))

@@ -110,5 +110,6 @@ export const changeOf = (
     }),
   ],
   ...(pair === undefined ? {} : { pair }),
-  interrupted: interrupted.some(own),
+  // A request that a device has translated itself passes whatever the domain: its block is no domain's.
+  interrupted: interrupted.some((probe) => own(probe) && probe.kind !== 'translated'),
 })

@@ -143,6 +143,13 @@ export const attachMutants: readonly OpsMutant[] = [
     }),
   },
   {
+    id: 'hitless-without-device-tlb', title: 'the switches of a device that has a TLB of its own pass through blocked', breaks: ['C-ATTACH-18'],
+    where: ({ hitless }) => hitless.length > 0,
+    alter: beforeEveryAttach((device, _domain, { blockedDomain }, _setup, old) => {
+      if (device.ats === true) blockedDomain?.attachDev(device, old)
+    }),
+  },
+  {
     id: 'hitless-claimed', title: 'every switch is declared hitless, and passes through blocked', breaks: [
       'C-ATTACH-18', 'C-DRV-03', 'C-ATTACH-08', 'C-ATTACH-09', 'C-ATTACH-10', 'C-PASID-12', 'C-ROLL-05',
     ],

@@ -2,6 +2,7 @@
 // Long: the statements of one subject stand together in the order of their ids, and share the helpers above them.
 import type { Domain, IommuErrorCode } from '@iommu/core'
 import { circuit } from '../adversary/circuit.js'
+import { accountOf } from '../adversary/campaign.js'
 import { changesOf, hasAdversary, none } from '../adversary/judge.js'
 import { notDeclared, outcomeOf, refuses, same, check, succeeds, fail } from '../check.js'
 import { declaredFormats } from '../formats.js'
@@ -396,7 +397,7 @@ export const attachStatements: readonly Statement[] = [
     says: 'during a switch that is declared hitless DMA sees the old domain or the new one, and never a fault',
     unless: ({ hitless }) => (hitless.length === 0 ? 'not declared: hitless switches' : undefined),
     run(t) {
-      const changes = changesOf(t, ['requester id'])
+      const changes = [...changesOf(t, ['requester id']), ...accountOf(t, 'requester id', true)?.changes ?? []]
       for (const pair of t.manifest.hitless) {
         const declared = changes.filter((each) => each.pair === pair)
         check(declared.length > 0, `${pair} is declared hitless, and is no switch of this backend`)
