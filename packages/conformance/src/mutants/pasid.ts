@@ -109,7 +109,9 @@ export const pasidMutants: readonly OpsMutant[] = [
     })(ops, setup),
   },
   {
-    id: 'rid-blinks-pasids', title: 'switching the requester id blocks its PASIDs for a moment', breaks: ['C-PASID-18', 'C-PASID-12', 'C-BLOCK-05'],
+    id: 'rid-blinks-pasids', title: 'switching the requester id blocks its PASIDs for a moment', breaks: [
+      'C-PASID-18', 'C-PASID-12', 'C-BLOCK-05', 'C-ATTACH-18',
+    ],
     where: withPasids,
     alter(ops, setup) {
       const live = new Map<Device, Map<number, PagingDomain>>()

@@ -397,11 +397,12 @@ export const attachStatements: readonly Statement[] = [
     says: 'during a switch that is declared hitless DMA sees the old domain or the new one, and never a fault',
     unless: ({ hitless }) => (hitless.length === 0 ? 'not declared: hitless switches' : undefined),
     run(t) {
-      const changes = [...changesOf(t, ['requester id']), ...accountOf(t, 'requester id', true)?.changes ?? []]
+      const changes = changesOf(t, ['requester id'])
+      const withAts = accountOf(t, 'requester id', true)?.changes ?? []
       for (const pair of t.manifest.hitless) {
         const declared = changes.filter((each) => each.pair === pair)
         check(declared.length > 0, `${pair} is declared hitless, and is no switch of this backend`)
-        const [broken] = declared.filter(({ interrupted }) => interrupted)
+        const [broken] = [...declared, ...withAts.filter((each) => each.pair === pair)].filter(({ interrupted }) => interrupted)
         check(broken === undefined, `${broken?.what ?? ''}: declared hitless, and blocked in between`)
       }
       none(changes.filter(({ pair }) => pair !== undefined && t.manifest.hitless.includes(pair)), ['during'])
