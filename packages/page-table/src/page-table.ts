@@ -205,7 +205,7 @@ class RadixPageTable implements PageTable {
   enforceSnoop(): boolean {
     if (!this.snoop && (!hasSnoop(this.format) || this.everMapped)) return false
     this.snoop = true
-    this.announce()
+    this.describePages()
     return true
   }
 
@@ -252,7 +252,13 @@ class RadixPageTable implements PageTable {
     this.reach = endFrame
     this.beyondLow = ~offsetLow(bits)
     this.beyondHigh = ~offsetHigh(bits)
-    this.pages = shiftsOf(format).map((shift) => pageOfShift(format, shift, this.snoop, levels, bits))
+    this.describePages()
+  }
+
+  /** What each page size means by now: to the levels that hardware knows of, with the snoop bit or without. */
+  private describePages(): void {
+    const { format, snoop, announced } = this
+    this.pages = shiftsOf(format).map((shift) => pageOfShift(format, shift, snoop, announced, this.beyondLow, this.beyondHigh))
     this.lastPage = noPage
   }
 
@@ -355,15 +361,15 @@ const leafOf = (format: Format, shift: number, kind: number, snoop: boolean): Pa
   high: (format.accessHigh[kind] as number) | (format.sizeHigh[shift] as number) | (snoop ? format.snoopHigh : 0),
 })
 
-/** `levels` and `bits`: of tables and of device addresses, as far as hardware knows of them. */
-const pageOfShift = (format: Format, shift: number, snoop: boolean, levels: number, bits: number): Page => {
+/** `levels`: of tables, as far as hardware knows of them; `beyond`: device address bits that these do not translate. */
+const pageOfShift = (format: Format, shift: number, snoop: boolean, levels: number, beyondLow: number, beyondHigh: number): Page => {
   const level = format.leafLevel[shift] as number
   const single = level <= levels && shift === format.shift[level]
   return {
     bytes: sizes[shift] as bigint, shift, level,
     frames: framesByShift[shift] as number,
     offsetLow: offsetLow(shift), offsetHigh: offsetHigh(shift),
-    oddLow: offsetLow(shift) | ~offsetLow(bits), oddHigh: offsetHigh(shift) | ~offsetHigh(bits),
+    oddLow: offsetLow(shift) | beyondLow, oddHigh: offsetHigh(shift) | beyondHigh,
     oddTo: offsetHigh(shift) | ~offsetHigh(format.addressBits),
     leaves: Array.from({ length: single ? 8 : 0 }, (_, kind) =>
       ((kind & (ACCESS_READ | ACCESS_WRITE)) === 0 ? undefined : leafOf(format, shift, kind, snoop))),

@@ -48,6 +48,7 @@ export class WalkResult {
   private grantedLow = 0
   private grantedHigh = 0
   private format: Format | undefined = undefined
+  private walking: Walking | undefined = undefined
 
   /** Written by `walk` alone. */
   set(
@@ -55,6 +56,7 @@ export class WalkResult {
     pageShift: number, iovaLow: number, iovaHigh: number, grantedLow: number, grantedHigh: number,
   ): void {
     this.format = format
+    this.walking = walkingOf(format)
     this.status = status
     this.level = level
     this.tableLow = tableLow
@@ -73,6 +75,7 @@ export class WalkResult {
   setUsual(format: Format, walking: Walking, at: number, low: number, high: number, iovaLow: number, iovaHigh: number): void {
     const { granuleShift } = format
     this.format = format
+    this.walking = walking
     this.status = LEAF
     this.level = 1
     this.low = low
@@ -96,27 +99,27 @@ export class WalkResult {
   get physicalHigh(): number { return this.pageHigh | (this.iovaHigh & offsetHigh(this.pageShift)) }
   /** Granted by all levels together; false where no leaf was reached. */
   get read(): boolean {
-    const { format } = this
-    return format !== undefined && this.grants(format, walkingOf(format).read)
+    const { walking } = this
+    return walking !== undefined && this.grants(walking, walking.read)
   }
   get write(): boolean {
-    const { format } = this
-    return format !== undefined && this.grants(format, walkingOf(format).write)
+    const { walking } = this
+    return walking !== undefined && this.grants(walking, walking.write)
   }
   /** Instruction fetch without privilege. As `read` where the format does not tell them apart. */
   get execute(): boolean {
-    const { format } = this
-    return format !== undefined && this.read && this.grants(format, walkingOf(format).execute)
+    const { walking } = this
+    return walking !== undefined && this.read && this.grants(walking, walking.execute)
   }
   /** Instruction fetch with privilege. As `execute` where the format does not tell them apart. */
   get privilegedExecute(): boolean {
-    const { format } = this
-    return format !== undefined && this.read && this.grants(format, walkingOf(format).privileged)
+    const { walking } = this
+    return walking !== undefined && this.read && this.grants(walking, walking.privileged)
   }
   /** Accesses without privilege. True where the format does not tell them apart. */
   get user(): boolean {
-    const { format } = this
-    return format !== undefined && this.grants(format, walkingOf(format).user)
+    const { walking } = this
+    return walking !== undefined && this.grants(walking, walking.user)
   }
   /** The leaf's snoop bit. */
   get snoop(): boolean {
@@ -132,9 +135,8 @@ export class WalkResult {
     const { format, pageShift, low, high } = this
     return format === undefined || pageShift === 0 ? 0 : heldHigh(format, low, high) & ~offsetHigh(pageShift)
   }
-  private grants(format: Format, { leafLow, leafHigh, tableLow, tableHigh }: Grant): boolean {
+  private grants({ leafInvertLow, leafInvertHigh }: Walking, { leafLow, leafHigh, tableLow, tableHigh }: Grant): boolean {
     const { status, low, high, grantedLow, grantedHigh } = this
-    const { leafInvertLow, leafInvertHigh } = walkingOf(format)
     return status === LEAF
       && ((low ^ leafInvertLow) & leafLow) === leafLow && ((high ^ leafInvertHigh) & leafHigh) === leafHigh
       && (grantedLow & tableLow) === tableLow && (grantedHigh & tableHigh) === tableHigh
