@@ -16,8 +16,9 @@ import { enableTranslation, prepare } from './programming/registers.js'
 import { deviceTableEntry, OFFSETS, readCapabilities } from './tables/index.js'
 import type { Capabilities, GuestLevels } from './tables/index.js'
 
-/** Domain ids have 16 bits. */
+/** Domain ids and device ids have 16 bits. */
 const DOMAIN_IDS = 0x1_0000
+const DEVICE_IDS = 0x1_0000
 const ENTRY_BYTES = 32
 
 /** What firmware says of a device's entry (IVRS), by the fields of the entry. */
@@ -56,20 +57,21 @@ export interface UnitOptions {
 
 /**
  * Takes an IOMMU over: a device table in which every entry aborts, both rings, and translation on. Throws ENODEV where
- * it cannot invalidate everything at once or does not answer, and ENOMEM.
+ * it cannot invalidate everything at once or does not answer, EINVAL for device ids beyond 16 bits, and ENOMEM.
  */
 export const takeOver = (machine: Machine, index: number, options: UnitOptions): Unit => {
   const { memory, registers } = machine
   const { hostAddressBits, lastDeviceId, firmware, programming } = options
   const capabilities = readCapabilities(registers.read64(OFFSETS.EFR), options.capabilityHeader)
   if (!capabilities.invalidateAll) throw new IommuError('ENODEV', 'the unit has no INVALIDATE_IOMMU_ALL: what it cached before cannot be named')
+  if (!(lastDeviceId >= 0 && lastDeviceId < DEVICE_IDS)) throw new IommuError('EINVAL', 'a device id has 16 bits', { lastDeviceId })
   const pages = Math.ceil(((lastDeviceId + 1) * ENTRY_BYTES) / 4096)
   const table = frameAddress(memory.pages.allocate(pages) ?? noMemory('the device table'))
   const commands = createCommandBuffer(machine) ?? noMemory('the command buffer')
   const events = createEventReader(machine) ?? noMemory('the event log')
-  // V alone: an entry that is all zero would let its device through.
+  // V alone: an entry that is all zero would let its device through, and hardware takes the last page whole.
   const aborting = encode(deviceTableEntry, { V: 1 })
-  for (let source = 0; source <= lastDeviceId; source++) {
+  for (let source = 0; source < (pages * 4096) / ENTRY_BYTES; source++) {
     const bits = firmware.get(source)
     const words = bits === undefined ? aborting : encode(deviceTableEntry, bits, aborting)
     const at = table + BigInt(source * ENTRY_BYTES)
@@ -94,7 +96,7 @@ export const takeOver = (machine: Machine, index: number, options: UnitOptions):
     programming,
     domainIds: createIds('domain id', IDENTITY_DOMAIN_ID + 1, DOMAIN_IDS),
     entryAddress(source) {
-      if (source > lastDeviceId) throw new IommuError('ENODEV', 'the device table has no entry for the source', { source, lastDeviceId })
+      if (!(source >= 0 && source <= lastDeviceId)) throw new IommuError('ENODEV', 'the device table has no entry for the source', { source, lastDeviceId })
       return table + BigInt(source * ENTRY_BYTES)
     },
   }

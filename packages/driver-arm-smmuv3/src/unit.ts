@@ -44,6 +44,7 @@ const obstacle = (capabilities: Capabilities): string | undefined => {
   if (!capabilities.stage1 && !capabilities.stage2) return 'it has no translation stage'
   if (!capabilities.aarch64 || !capabilities.littleEndian) return 'it has no little-endian AArch64 tables'
   if (capabilities.granules.length === 0) return 'it has no granule'
+  if (capabilities.commandQueue === 0) return 'its command queue has one entry, and a command needs a SYNC behind it'
   if (capabilities.presetTables || capabilities.presetQueues) return 'its tables or queues are where it wants them'
   return undefined
 }
@@ -129,7 +130,7 @@ export const takeOver = (machine: Machine, index: number, programming: Programmi
     asids: createIds('ASID', FIRST_ID, 2 ** capabilities.asidBits),
     vmids: createIds('VMID', FIRST_ID, 2 ** capabilities.vmidBits),
     streamEntry(source) {
-      if (source >= 2 ** streamBits) throw new IommuError('EINVAL', 'the StreamID is beyond what the SMMU has', { source, streamBits })
+      if (!(source >= 0 && source < 2 ** streamBits)) throw new IommuError('EINVAL', 'the StreamID is beyond what the SMMU has', { source, streamBits })
       return split === 0 ? table + BigInt(source * STREAM_BYTES) : levelTwo(source) + BigInt((source & (2 ** split - 1)) * STREAM_BYTES)
     },
   }

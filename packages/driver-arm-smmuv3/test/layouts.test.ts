@@ -1,8 +1,8 @@
 // Layouts, held by words from outside: field places by Linux's and QEMU's masks, worked examples decoded by QEMU's own
 // macros, and registers and entries that real machines had (fixtures/README.md).
 import { describe, expect, test } from 'vitest'
-import { decode } from '@iommu/bits'
-import type { Entry, Run } from '@iommu/bits'
+import { breaksReserved, decode } from '@iommu/bits'
+import type { Entry, Field, Run } from '@iommu/bits'
 import { fixture, layoutsIn, workedExamples } from '../../../tools/driver-tests/layouts.js'
 import type { Worked } from '../../../tools/driver-tests/layouts.js'
 import * as tables from '../src/tables/index.js'
@@ -66,5 +66,25 @@ describe('entries that Linux 7.3.4 left in memory', () => {
 test('a field that nothing outside confirms says so', () => {
   const unconfirmed = [...layouts.values()].flatMap(({ name, fields }) =>
     Object.entries(fields).filter(([, { confirmedBy }]) => confirmedBy?.length === 0).map(([field]) => `${name} ${field}`))
-  expect(unconfirmed).toEqual(['smmuv3.cd HWU1', 'smmuv3.ste S2HAFT', 'smmuv3.ste S2PIE', 'smmuv3.ste S2POE', 'smmuv3.ste DPT_VMATCH'])
+  expect(unconfirmed).toEqual([])
+})
+
+describe('places as the headings of IHI 0070 G.b have them', () => {
+  const { streamEntry, contextDescriptor, globalError } = tables
+  test.each([
+    [streamEntry, 'S2HAFT', [187, 187]], [streamEntry, 'S2PIE', [188, 188]], [streamEntry, 'S2POE', [189, 189]], [streamEntry, 'DPT_VMATCH', [191, 190]],
+    // HWU159 to HWU162.
+    [contextDescriptor, 'HWU1', [191, 188]],
+    // DPT_ERR.
+    [globalError, 'DPT', [10, 10]],
+  ] as const)('%o %s', (layout, name, run) => {
+    expect((layout.fields as Readonly<Record<string, Field>>)[name]?.runs).toEqual([run])
+  })
+  test('what is implementation defined, or of the secure stage 2, is nothing that must be zero (5.2)', () => {
+    for (const [high, low] of [[127, 116], [159, 144], [271, 256], [293, 288], [295, 294], [303, 302], [447, 384]] as const) {
+      const bits = ((1n << BigInt(high - low + 1)) - 1n) << BigInt(low % 64)
+      const words = Array.from({ length: 8 }, (_, index) => (index === Math.floor(low / 64) ? bits : 0n))
+      expect(breaksReserved(streamEntry, words)).toBe(false)
+    }
+  })
 })

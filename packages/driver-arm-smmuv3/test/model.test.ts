@@ -2,11 +2,12 @@
 // queue then says. Long, because each condition that the specification lists is a line here.
 import { decode, encode } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
+import { loadWords } from '@iommu/hardware'
 import type { DmaRequest } from '@iommu/hardware'
 import { describe, expect, test } from 'vitest'
 import { entryAt } from '../../../tools/driver-tests/dma.js'
 import { createArmSmmuv3 } from '../src/index.js'
-import { createSmmuMachine, defaultProfile } from '../src/model/index.js'
+import { createSmmuMachine, defaultProfile, fetchStream, Stopped } from '../src/model/index.js'
 import type { Profile, SmmuMachine } from '../src/model/index.js'
 import {
   addressSizeEvent, contextDescriptor, control0, EVENTS, events, globalBypass, levelOneContext, levelOneStream, OFFSETS, queueBase, streamEntry,
@@ -159,6 +160,27 @@ describe('entries gone wrong', () => {
       if (event !== 'silent' && event !== 'translated') expect(events.get(EVENTS[event])?.confirmedBy).not.toEqual([])
     }
     expect([all.filter(({ outside }) => outside === 'qemu').length, all.filter(({ outside }) => outside === 'spec').length]).toEqual([15, 31])
+  })
+})
+
+describe('hardware that updates flags in tables too (HTTU 3)', () => {
+  test('S2HAFT wants S2HA, or the entry is illegal (5.2.2)', () => {
+    const { machine, readable } = made()
+    readable('stage-2-4k').attachDev(ats, undefined)
+    const { memory, hardware: { formats, capabilities } } = machine
+    const at = entryAt(machine, read(0x10_0000n), 'smmuv3.ste')
+    const whole = loadWords(memory, at, 8)
+    const fetched = (change: { readonly S2HAFT: number; readonly S2HA: number }, flagUpdates: 2 | 3): string => {
+      encode(streamEntry, change, whole).forEach((word, index) => { memory.store64(at + BigInt(index * 8), word) })
+      try {
+        return fetchStream({ view: memory.walker, capabilities: { ...capabilities, flagUpdates }, formats }, at).kind
+      } catch (error) {
+        return error instanceof Stopped ? error.event ?? 'silent' : String(error)
+      }
+    }
+    expect(fetched({ S2HAFT: 1, S2HA: 0 }, 3)).toBe('C_BAD_STE')
+    expect(fetched({ S2HAFT: 1, S2HA: 1 }, 3)).toBe('stage 2')
+    expect(fetched({ S2HAFT: 1, S2HA: 0 }, 2)).toBe('stage 2')
   })
 })
 

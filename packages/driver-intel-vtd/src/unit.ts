@@ -16,6 +16,8 @@ import type { Capabilities } from './tables/index.js'
 /** Identity shares one domain id on all devices; 0 is never used, caching hardware tags absent entries with it. */
 export const IDENTITY_DOMAIN_ID = 1
 const FIRST_DOMAIN_ID = 2
+/** Requester ids have 16 bits; the root table has an entry for every bus. */
+const SOURCES = 0x1_0000
 
 export interface Unit {
   readonly index: number
@@ -31,7 +33,7 @@ export interface Unit {
   readonly queue: InvalidationQueue
   readonly programming: Programming
   readonly domainIds: Ids
-  /** Address of a source's context entry; makes its context table where there is none. Throws ENOMEM. */
+  /** Address of a source's context entry; makes its context table where there is none. Throws ENOMEM, and EINVAL beyond 16 bits. */
   contextEntry(source: number): bigint
 }
 
@@ -47,13 +49,17 @@ export interface UnitOptions {
 
 /**
  * Takes a unit over: an empty root table, the queue, and translation on. From then on every DMA of a source that
- * was never set anywhere is blocked. Throws ENODEV where the unit has no queued invalidation or does not answer.
+ * was never set anywhere is blocked. Throws ENODEV where the unit lacks what the driver needs, or does not answer.
  */
 export const takeOver = (machine: Machine, index: number, options: UnitOptions): Unit => {
   const { scalable, hostAddressBits, programming } = options
   const capabilities = readCapabilities(machine.registers.read64(OFFSETS.CAP), machine.registers.read64(OFFSETS.ECAP))
   if (!capabilities.queuedInvalidation) throw new IommuError('ENODEV', 'the unit has no queued invalidation')
   if (scalable && !capabilities.scalable) throw new IommuError('ENODEV', 'the unit has no scalable mode')
+  // SAGAW may be 0 where first stages are all that there is (Linux, `alloc_iommu`).
+  if (capabilities.secondStageLevels.length === 0 && !(scalable && capabilities.firstStage)) {
+    throw new IommuError('ENODEV', 'the unit has tables of no width: CAP.SAGAW is 0')
+  }
   const { memory } = machine
   const root = frameAddress(memory.pages.allocate() ?? noMemory('the root table'))
   const queue = createQueue(machine, scalable) ?? noMemory('the invalidation queue')
@@ -101,7 +107,9 @@ export const takeOver = (machine: Machine, index: number, options: UnitOptions):
     queue,
     programming,
     domainIds: createIds('domain id', FIRST_DOMAIN_ID, capabilities.domainIds),
-    contextEntry: (source) =>
-      contextTable(source) + (scalable ? BigInt((source & 0x7f) * 32) : BigInt((source & 0xff) * 16)),
+    contextEntry(source) {
+      if (!(source >= 0 && source < SOURCES)) throw new IommuError('EINVAL', 'a requester id has 16 bits', { source })
+      return contextTable(source) + (scalable ? BigInt((source & 0x7f) * 32) : BigInt((source & 0xff) * 16))
+    },
   }
 }

@@ -95,7 +95,7 @@ export const takeOver = (machine: Machine, index: number, programming: Programmi
     gscids: createIds('GSCID', FIRST_ID, GSCIDS),
     deviceContext(source) {
       const limit = splitLimit(split)
-      if (source >= limit) throw new IommuError('EINVAL', 'the requester id is beyond the device directory', { source, limit })
+      if (!(source >= 0 && source < limit)) throw new IommuError('EINVAL', 'the requester id is beyond the device directory', { source, limit })
       const path = indexes(split, source)
       return tableOf(path.slice(0, -1)) + BigInt((path.at(-1) as number) * contextWords * 8)
     },

@@ -12,15 +12,18 @@ export interface Ids {
 /** Ids from `first` to below `limit`; `what` they are, for the error. */
 export const createIds = (what: string, first: number, limit: number): Ids => {
   const used = new Set<number>()
+  /** No id below it is free. */
+  let lowest = first
   return {
     take() {
-      let id = first
-      while (used.has(id)) id++
-      if (id >= limit) throw new IommuError('ENOSPC', `no ${what} is left`, { limit })
-      used.add(id)
-      return id
+      while (used.has(lowest)) lowest++
+      if (lowest >= limit) throw new IommuError('ENOSPC', `no ${what} is left`, { limit })
+      used.add(lowest)
+      return lowest
     },
-    give: (id) => void used.delete(id),
+    give(id) {
+      if (used.delete(id)) lowest = Math.min(lowest, id)
+    },
     get used() { return used.size },
   }
 }

@@ -22,7 +22,7 @@ const pasidBitsOf = ({ capabilities, machine }: Unit, { requesterId }: Device): 
     machine.endpoint(requesterId).config.capabilities.pasidWidth ?? 0, capabilities.pasidBits, pasidBitsOfLevels(capabilities.gcr3Levels),
   ) : 0)
 
-/** Throws EINVAL for a source beyond the device table, ENOMEM or ENOSPC; nothing is left behind then. */
+/** Throws ENODEV for a source beyond the device table, ENOMEM or ENOSPC; nothing is left behind then. */
 export const probe = (unit: Unit, device: Device, warn: Warn): DeviceState => {
   const { capabilities, programming, machine: { memory } } = unit
   const sources = sourcesOf(device)

@@ -56,7 +56,7 @@ const guestFields = ({ root, levels, domainId }: Gcr3Facts, guestLevels: GuestLe
 const fieldsOf = (state: PointState, { ats, gcr3 }: WordFacts): Parameters<typeof encode<typeof deviceTableEntry['fields']>>[1] => {
   const open = { V: 1, TV: 1, IR: 1, IW: 1, I: ats ? 1 : 0 }
   switch (state.kind) {
-    // Mode 0 would pass requests without PASID through: they are PASID 0's instead, and GCR3[0] is absent.
+    // Mode 0 would pass requests without PASID through: they are PASID 0's instead, and GCR3[0] is absent. I stays, for the PASIDs.
     case 'blocked': return gcr3?.pasids === true && gcr3.guestIo ? { ...open, ...guestFields(gcr3, gcr3.pasidLevels), GIoV: 1 } : { V: 1 }
     case 'identity': return gcr3?.pasids === true
       ? { ...open, ...guestFields(gcr3, gcr3.pasidLevels) } : { ...open, DomainID: IDENTITY_DOMAIN_ID }

@@ -84,4 +84,3 @@ export const logEvent = (log: LogState, memory: PhysicalMemory, words: readonly 
   log.tail = next
   log.interrupt = true
 }
-

@@ -11,6 +11,8 @@ import { readStatus, restartCommands } from './registers.js'
 
 /** log2 of the buffer's entries: one page. */
 const LENGTH = 8
+/** Commands per wait, at the most: with it they fill the buffer, of which one entry stays free. */
+const BATCH = 2 ** LENGTH - 2
 
 /** Submissions are complete when `submit` returns. */
 export interface CommandQueue {
@@ -47,28 +49,31 @@ export const createCommandBuffer = (machine: Machine): CommandBuffer | undefined
       let tail = 0
       /** Each wait writes another number: one that comes late is not taken for the next. */
       let turn = 0n
+      const submitBatch = (commands: readonly Command[]): void => {
+        turn++
+        for (const each of [...commands, waitFor(done, turn)]) {
+          const head = Number(registers.read64(OFFSETS.CMD_HEAD))
+          if (ring.room(head, tail) === 0) throw new IommuError('ENODEV', 'the command buffer is full and does not drain', { head, tail })
+          memory.store128(base + BigInt(tail), each[0] as bigint, each[1] as bigint)
+          tail = ring.next(tail)
+        }
+        memory.order()
+        registers.write64(OFFSETS.CMD_TAIL, BigInt(tail))
+        const { value } = registers.poll(() => memory.load64(done), (each) => each === turn || !isRunning())
+        if (value === turn) {
+          const silent = commands.some(tellsDevice) ? events.timedOut() : undefined
+          if (silent === undefined) return
+          throw new IommuError('ENODEV', 'a device did not answer the invalidation of its TLB', { source: silent })
+        }
+        if (isRunning()) throw new IommuError('ENODEV', 'the unit does not complete commands', { tail })
+        const head = registers.read64(OFFSETS.CMD_HEAD)
+        restartCommands(machine)
+        tail = 0
+        throw new IommuError('ENODEV', 'the unit refused a command', { head })
+      }
       return {
         submit(commands) {
-          turn++
-          for (const each of [...commands, waitFor(done, turn)]) {
-            const head = Number(registers.read64(OFFSETS.CMD_HEAD))
-            if (ring.room(head, tail) === 0) throw new IommuError('ENODEV', 'the command buffer is full and does not drain', { head, tail })
-            memory.store128(base + BigInt(tail), each[0] as bigint, each[1] as bigint)
-            tail = ring.next(tail)
-          }
-          memory.order()
-          registers.write64(OFFSETS.CMD_TAIL, BigInt(tail))
-          const { value } = registers.poll(() => memory.load64(done), (each) => each === turn || !isRunning())
-          if (value === turn) {
-            const silent = commands.some(tellsDevice) ? events.timedOut() : undefined
-            if (silent === undefined) return
-            throw new IommuError('ENODEV', 'a device did not answer the invalidation of its TLB', { source: silent })
-          }
-          if (isRunning()) throw new IommuError('ENODEV', 'the unit does not complete commands', { tail })
-          const head = registers.read64(OFFSETS.CMD_HEAD)
-          restartCommands(machine)
-          tail = 0
-          throw new IommuError('ENODEV', 'the unit refused a command', { head })
+          for (let at = 0; at === 0 || at < commands.length; at += BATCH) submitBatch(commands.slice(at, at + BATCH))
         },
       }
     },

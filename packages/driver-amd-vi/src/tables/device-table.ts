@@ -19,7 +19,8 @@ const nobody = { confirmedBy: [] } as const
 
 /**
  * What a device's DMA and interrupts meet. V=0 lets DMA pass untranslated; V=1 with TV=0 aborts it. Bits 53, 97, 103:99
- * and the upper attributes are the platform's business, and zero here.
+ * and the upper attributes are the platform's business, and zero here. By OpenVMM's reading revision 3.11 has an attribute of CXL memory
+ * in bits 6:4, which 3.05 and QEMU reserve.
  */
 export const deviceTableEntry = entry('amd.dte', {
   title: 'Device table entry', bits: 256, section: 'amd:2.2.2.1?', confirmedBy: ['linux', 'qemu', 'capture'],

@@ -251,6 +251,7 @@ const stageTwo = ({ capabilities, formats }: Reader, words: readonly bigint[], s
     || 64 - e.S2T0SZ > capabilities.outputBits || e.S2T0SZ > largestSize(capabilities)
     || e.S2TTB >> BigInt(outputBits) !== 0n
     || (e.S2HA === 1 && capabilities.flagUpdates === 0) || (e.S2HD === 1 && capabilities.flagUpdates < 2)
+    || (e.S2HAFT === 1 && e.S2HA === 0 && capabilities.flagUpdates === 3)
     || (e.S2VMID > 0xff && capabilities.vmidBits === 8)
     || (e.S2S === 1 && capabilities.stalls === 'never') || (e.S2S === 0 && capabilities.stalls === 'always')
     || (capabilities.ats && (e.EATS === 2 || (e.EATS === 1 && e.S2S === 1)))

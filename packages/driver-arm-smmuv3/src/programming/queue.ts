@@ -11,7 +11,7 @@ import type { Command } from './plan.js'
 /** log2 of the entries: one page. */
 const LOG2_SIZE = 8
 const COMMAND_BYTES = 16
-/** Commands per submission, so that a submission always fits (Linux batches as many). */
+/** Commands per submission (Linux batches as many), where the queue has room for them and a SYNC. */
 const BATCH = 64
 
 /** Submissions are complete when `submit` returns. */
@@ -35,6 +35,7 @@ export const createQueue = (machine: Machine, { commandQueue, coherent }: Capabi
   const entries = 2 ** log2size
   /** Indexes have a wrap bit above them: they count to twice the size. */
   const both = entries * 2
+  const most = Math.min(BATCH, entries - 1)
   let produced = 0
 
   const put = (index: number, command: Command): void => {
@@ -94,7 +95,7 @@ export const createQueue = (machine: Machine, { commandQueue, coherent }: Capabi
     base,
     log2size,
     submit(commands) {
-      for (let at = 0; at === 0 || at < commands.length; at += BATCH) submitBatch(commands.slice(at, at + BATCH))
+      for (let at = 0; at === 0 || at < commands.length; at += most) submitBatch(commands.slice(at, at + most))
     },
   }
 }

@@ -64,7 +64,7 @@ export const contextDescriptor = entry('smmuv3.cd', {
   TTB1: address(183, 132, 'Table 1', { confirmedBy: ['qemu'] }),
   DS: bit(186, '52-bit output with small granules', spec),
   PIE: bit(187, 'Permission indirection', spec),
-  HWU1: field(191, 188, 'TTB1: hardware use of attributes', undefined, { confirmedBy: [] }),
+  HWU1: field(191, 188, 'TTB1: hardware use of attributes', undefined, spec),
   MAIR: wide(255, 192, 'Memory attributes by index', { confirmedBy: ['linux', 'capture'] }),
   AMAIR: wide(319, 256, 'Auxiliary memory attributes', spec),
   PARTID: field(367, 352, 'MPAM partition', undefined, spec),

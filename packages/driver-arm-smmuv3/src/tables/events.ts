@@ -53,8 +53,11 @@ export const badSubstreamEvent = stream('c-bad-substreamid', 'C_BAD_SUBSTREAMID'
 export const contextFetchEvent = fetch('f-cd-fetch', 'F_CD_FETCH', 'smmu:7.3.10')
 export const badContextEvent = stream('c-bad-cd', 'C_BAD_CD', 'smmu:7.3.11')
 export const walkAbortEvent = event('f-walk-eabt', 'F_WALK_EABT', 'smmu:7.3.12',
-  // The text of 7.3.12 speaks of a Reason and of no stall; where it lies was in no copy at hand, and QEMU has a stall's fields.
-  [[94, 80], [96, 96], [102, 100], [127, 106], [194, 192], [255, 248]], { ...stall, ...access, ...where, InputAddr, FetchAddr })
+  // A stall's fields are QEMU's. The text of 7.3.12 has a Reason and no stall; its figure, which has their places, is in no copy at hand.
+  [[94, 80], [96, 96], [102, 100], [127, 106], [194, 192], [255, 248]], {
+    STAG: field(79, 64, 'Stall tag', undefined, { confirmedBy: ['qemu'] }), Stall: bit(95, 'Stalled', { confirmedBy: ['qemu'] }),
+    ...access, ...where, InputAddr, FetchAddr,
+  })
 export const translationEvent = translation('f-translation', 'F_TRANSLATION', 'smmu:7.3.13')
 export const addressSizeEvent = translation('f-addr-size', 'F_ADDR_SIZE', 'smmu:7.3.14')
 export const accessEvent = translation('f-access', 'F_ACCESS', 'smmu:7.3.15')

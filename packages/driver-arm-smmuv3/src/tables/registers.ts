@@ -152,7 +152,7 @@ export const interruptControl = entry('smmuv3.irq-ctrl', {
 
 /** GERROR, and GERRORN under the same bits: an error is active while the two differ. */
 export const globalError = entry('smmuv3.gerror', {
-  title: 'Global error register', ...half, section: 'smmu:6.3.19', confirmedBy: ['linux'], reserved: [[1, 1], [31, 10]],
+  title: 'Global error register', ...half, section: 'smmu:6.3.19', confirmedBy: ['linux'], reserved: [[1, 1], [31, 11]],
 }, {
   CMDQ: bit(0, 'Command queue has stopped', from),
   EVENTQ_ABT: bit(2, 'Event queue write aborted', from),
@@ -163,6 +163,7 @@ export const globalError = entry('smmuv3.gerror', {
   MSI_GERROR_ABT: bit(7, 'MSI of global errors aborted'),
   SFM: bit(8, 'Service failure mode'),
   CMDQP: bit(9, 'Control page of command queues', spec),
+  DPT: bit(10, 'DPT lookup failed', spec),
 })
 
 export const streamTableBase = entry('smmuv3.strtab-base', {

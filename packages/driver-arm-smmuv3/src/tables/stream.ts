@@ -37,9 +37,9 @@ export const levelOneStream = entry('smmuv3.l1std', {
 
 export const streamEntry = entry('smmuv3.ste', {
   title: 'Stream table entry', bits: 512, section: 'smmu:5.2', confirmedBy: ['linux', 'qemu'],
-  reserved: [[58, 56], [107, 105], [127, 116], [159, 144], [252, 248], [255, 255], [271, 256], [303, 288], [383, 376]],
-  // The secure stage 2 of a non-secure entry.
-  ignored: [[447, 384]],
+  reserved: [[58, 56], [107, 105], [252, 248], [255, 255], [301, 296], [383, 376]],
+  // Implementation defined, or the secure stage 2 of a non-secure entry.
+  ignored: [[127, 116], [159, 144], [271, 256], [295, 288], [303, 302], [447, 384]],
 }, {
   V: bit(0, 'Valid', { confirmedBy: ['linux', 'qemu', 'capture'] }),
   Config: field(3, 1, 'Configuration', STREAM_CONFIGS, { alias: ['CFG'], confirmedBy: ['linux', 'qemu', 'capture'] }),
@@ -86,10 +86,10 @@ export const streamEntry = entry('smmuv3.ste', {
   S2HA: bit(184, 'Stage 2 access flag by hardware', { confirmedBy: ['qemu'] }),
   S2S: bit(185, 'Stage 2 faults stall'),
   S2R: bit(186, 'Stage 2 faults are recorded'),
-  S2HAFT: bit(187, 'Stage 2 access flag of tables', { confirmedBy: [] }),
-  S2PIE: bit(188, 'Stage 2 permission indirection', { confirmedBy: [] }),
-  S2POE: bit(189, 'Stage 2 permission overlay', { confirmedBy: [] }),
-  DPT_VMATCH: field(191, 190, 'DPT VMID match', undefined, { confirmedBy: [] }),
+  S2HAFT: bit(187, 'Stage 2 access flag of tables', spec),
+  S2PIE: bit(188, 'Stage 2 permission indirection', spec),
+  S2POE: bit(189, 'Stage 2 permission overlay', spec),
+  DPT_VMATCH: field(191, 190, 'DPT VMID match', undefined, spec),
   S2NSW: bit(192, 'Stage 2 non-secure walk', spec),
   S2NSA: bit(193, 'Stage 2 non-secure output', spec),
   S2SL0_2: bit(194, 'Stage 2 start level, third bit', spec),

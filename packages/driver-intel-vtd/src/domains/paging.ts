@@ -83,4 +83,3 @@ export const createPagingDomain = (driver: Driver, chosen: ChosenFormat): VtdPag
 }
 
 const minimum = (a: bigint, b: bigint): bigint => (a < b ? a : b)
-

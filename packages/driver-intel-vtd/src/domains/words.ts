@@ -26,7 +26,9 @@ export interface TableFacts {
 const TRANSLATION_TYPE = { secondStage: 0, secondStageAts: 1, passThrough: 2 } as const
 const GRANULAR_TYPE = { first: 1, second: 2, passThrough: 4 } as const
 
-const widest = ({ secondStageLevels }: Capabilities): number => addressWidthOf(Math.max(...secondStageLevels))
+/** A unit without second-stage widths has those of its first stages (Linux, `__iommu_calculate_sagaw`). */
+const widest = ({ secondStageLevels, firstStageLevels }: Capabilities): number =>
+  addressWidthOf(Math.max(...(secondStageLevels.length > 0 ? secondStageLevels : firstStageLevels)))
 const walkSnoop = ({ scalableWalkCoherent }: Capabilities): number => (scalableWalkCoherent ? 1 : 0)
 
 /** Pass-through. AW must be the widest that the unit has, in both forms (sections 9.3, 9.6). */
@@ -41,7 +43,8 @@ export const identityState = ({ scalable, capabilities }: WordFacts): PointState
 
 /**
  * Translation by a page table. First-stage entries have the unit's widest AW whatever their levels, as pass-through has: hardware
- * takes the levels of a first stage from FSPM, and this is what Linux writes (intel_pasid_setup_first_level).
+ * takes the levels of a first stage from FSPM. Linux writes the widest that both stages have (intel_pasid_setup_first_level,
+ * __iommu_calculate_sagaw), which is the same wherever they are equally deep.
  */
 export const pagingState = ({ scalable, capabilities, ats }: WordFacts, table: TableFacts): PointState => {
   const { stage, levels, root, domainId, forceSnoop } = table

@@ -63,7 +63,8 @@ export const readCapabilities = (cap: bigint, ecap: bigint): Capabilities => {
   const e = decode(extendedCapability, [ecap])
   const levels: Levels[] = ([3, 4, 5] as const).filter((each) => (c.SAGAW >> addressWidthOf(each)) & 1)
   return {
-    domainIds: 2 ** (4 + 2 * c.ND),
+    // The field's highest value is reserved: DID has 16 bits.
+    domainIds: Math.min(2 ** (4 + 2 * c.ND), 0x1_0000),
     writeBufferFlush: c.RWBF === 1,
     cachingMode: c.CM === 1,
     secondStageLevels: levels,

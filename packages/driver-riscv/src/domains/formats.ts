@@ -57,4 +57,3 @@ export const incompatibility = ({ name, unit: made, secondStage, levels }: Chose
   if (made.capabilities.physicalBits > unit.capabilities.physicalBits) return 'the unit has narrower physical addresses'
   return undefined
 }
-
