@@ -145,4 +145,19 @@ describe('walk', () => {
     expect(await ask('translated', '0x100000', '0x1000')).toEqual([1, 'iommu walk: 1 of 2 not translated: 0x1000\n'])
     expect(await ask('blocked', '0x1000')).toEqual([0, ''])
   })
+
+  test('a source that lacks a page: the steps up to there, what is missing, and exit code 2', async () => {
+    const devtbl = ['DeviceId             QWORD[3]         QWORD[2]         QWORD[1]         QWORD[0] iommu',
+      '0000:00:04.0 0000000000000000 0000000000000000 000000000000000b 6000000004daf603 iommu0'].join('\n')
+    const ask = (...args: string[]): ReturnType<typeof iommu> => iommu(['walk', '-', '--root', '0x13a8001', '--rid', '00:04.0', '--iova', '0x1000', ...args], devtbl)
+    const { code, stdout, stderr } = await ask()
+    expect([code, stdout.split('\n').slice(1)]).toEqual([2, [
+      '  amd.dte at 0x13a8400: host tables at 0x4daf000, 3-level, domain 11',
+      '      0x6000000004daf603 0x000000000000000b',
+      '  unknown: 0x4daf000 is missing from the source, and beyond it nothing is known', '',
+    ]])
+    expect(stderr).toContain('iommu walk: standard input, address 0x4daf000: expected an entry that the text prints')
+    expect(await ask('--expect', 'translated')).toMatchObject({ code: 2 })
+    expect(JSON.parse((await ask('--json')).stdout)).toMatchObject({ results: [{ outcome: 'unknown', unknown: { missing: '0x4daf000' }, steps: [{ entry: 'amd.dte' }] }] })
+  })
 })

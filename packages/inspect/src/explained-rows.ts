@@ -61,8 +61,10 @@ const concrete = (text: string, { device = '', address, pasid, access }: Explain
     .replaceAll('ADDRESS', address ?? 'ADDRESS')
 }
 
+const plural = (count: number, one: string, many: string): string => `${count.toLocaleString('en')} ${count === 1 ? one : many}`
+
 /** Why it happened. Some vendors' reasons have numbers alone, others' events have names besides. */
-const whyOf = ({ kind, vendor = '', code, name, meaning }: Explained): ExplainedRow | undefined => {
+const whyOf = ({ kind, vendor = '', code, name, meaning, suppressed }: Explained): ExplainedRow | undefined => {
   if (code !== undefined) {
     const named = NAMELESS.has(vendor) || name === undefined || meaning === undefined ? '' : `${name}: `
     return ['why', `${codeText(vendor, code)}  ${meaning === undefined
@@ -72,6 +74,7 @@ const whyOf = ({ kind, vendor = '', code, name, meaning }: Explained): Explained
   if (kind === 'dma-fault' || kind === 'interrupt-fault') {
     return ['why', name === undefined ? 'the line gives no reason' : `unknown: an event called ${name}`]
   }
+  if (suppressed !== undefined) return ['note', `${plural(suppressed, 'report', 'reports')} ${meaning}`]
   return meaning === undefined ? undefined : [name === undefined ? 'note' : 'is', meaning]
 }
 
@@ -114,8 +117,6 @@ const rowsOf = (item: Explained, addresses: readonly string[]): ExplainedRow[] =
   if (source !== '') rows.push(['source', source])
   return rows
 }
-
-const plural = (count: number, one: string, many: string): string => `${count.toLocaleString('en')} ${count === 1 ? one : many}`
 
 const sumOf = (items: readonly Explained[], { device, vendor, faults, distinct, reasons, first, last }: DeviceSummary): string[] => {
   const when = first === undefined || last === undefined ? '' : first === last ? `, at ${first}` : `, ${first} to ${last}`
@@ -162,11 +163,18 @@ export const explainedBlocks = ({ items }: Explanation): ExplainedBlock[] => {
   })
 }
 
+/** Counts of devices are the least where the kernel left reports out. */
+const suppressedSaid = (items: readonly Explained[]): string[] => {
+  const all = items.reduce((sum, { suppressed = 0 }) => sum + suppressed, 0)
+  return all === 0 ? [] : [`${plural(all, 'report', 'reports')} left out by the kernel, of devices that it does not name: the counts are the least`]
+}
+
 /** What is said below the items: each device's sum and the lines that were not read as faults, where there is more than one item, or none. */
 export const explanationSummary = ({ items, devices, otherLines, leftOut }: Explanation): string[] => {
   if (items.length === 1 && (items[0] as Explained).count === 1) return []
   return [
     ...devices.flatMap((device) => sumOf(items, device)),
+    ...suppressedSaid(items),
     ...(otherLines === 0 ? [] : [`${otherLines.toLocaleString('en')} other IOMMU ${otherLines === 1 ? 'line, not read as a fault' : 'lines, not read as faults'}`]),
     ...(leftOut === undefined ? [] : [`${plural(leftOut, 'report is', 'reports are')} of too many kinds to be listed`]),
   ]

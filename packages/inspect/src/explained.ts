@@ -15,6 +15,8 @@ export interface Explained {
   /** The first line of its kind, as it was given; several lines of one report are joined by spaces. */
   readonly input: string
   readonly count: number
+  /** Reports that the kernel says it left out, all together: of which devices, and why, is not known. */
+  readonly suppressed?: number
   readonly vendor?: string
   readonly device?: string
   readonly pasid?: number

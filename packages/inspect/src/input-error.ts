@@ -27,6 +27,17 @@ export class InputError extends Error implements InputFault {
   }
 }
 
+/** A source lacks memory that a table leads to: what lies there, and beyond it, is not known. */
+export class MissingMemoryError extends InputError {
+  /** The first physical address that is missing. */
+  readonly address: bigint
+
+  constructor(address: bigint, fault: InputFault) {
+    super(fault)
+    this.address = address
+  }
+}
+
 /** A value as it is shown in a message: quoted, cut where it is long, and without what a terminal would obey. */
 export const quoted = (text: string): string => {
   const flat = text.replace(/\s+/g, ' ').replace(/\p{Cc}/gu, '?')

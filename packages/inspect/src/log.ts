@@ -35,6 +35,15 @@ const UNEXPLAINED = /\b([a-z][\w-]{0,40}(?:(?:io|s|ip)mmu[\w-]{0,20} [\w.:@-]{1,
 /** What every such line has. */
 const SOME_MMU = 'mmu'
 const ABOUT_IOMMU = /\b(?:DMAR(?:-IR)?|dmar\d{1,4}|INTR-REMAP|iommu|AMD-Vi|arm-smmu(?:-v3)?)\b/
+/**
+ * Equal lines that a log daemon wrote once: rsyslog's "message repeated 3 times: [ the line]", and the older "last message repeated 3
+ * times". The number is that of further ones, beside the line before.
+ */
+const REPEATED = /\bmessage repeated (\d{1,9}) times?(?:: \[ ?(.{0,4096})\]|(?: ---)?)$/
+/** What every such line has. */
+const SOME_REPEATED = 'message repeated'
+/** So many repetitions are read one by one, as words of an event must be: several of them may be equal. */
+const SINGLY = 8
 /** The time that begins a line: of dmesg in seconds, of a journal. */
 const TIME = /^(?:<\d{1,3}>)?(?:\[\s{0,12}(\d{1,9}\.\d{1,9})\]|([A-Z][a-z]{2} {1,2}\d{1,2} \d{2}:\d{2}:\d{2}|\d{4}-\d{2}-\d{2}T[\d:.,+-]{8,24}))/
 
@@ -64,25 +73,51 @@ export const createLogExplainer = (): LogExplainer => {
   let order = 0
   /** The line that the last piece ended in. */
   let rest = ''
-  const other = (): void => { otherLines++ }
-  const placeOf = (line: string): LogPlace => ({ order: order++, time: timeOf(line) })
+  /** The line before, for "last message repeated". */
+  let before = ''
+  /** How often the line that is being read was logged. */
+  let times = 1
+  const other = (): void => { otherLines += times }
 
-  const take = (line: string, speaking: readonly Speaking[]): void => {
+  /** `written`: the line that the log has in its place. */
+  const takeOne = (line: string, written: string, speaking: readonly Speaking[]): void => {
+    const place = (): LogPlace => ({ order: order++, time: timeOf(written), times })
     for (const { id, speaks } of speaking) {
       if (!speaks.test(line)) continue
-      if ((readers.get(id) as LogReader).take(ownCopy(line), placeOf(line))) return
+      if ((readers.get(id) as LogReader).take(ownCopy(line), place())) return
     }
     const [, who] = (line.includes(SOME_MMU) ? UNEXPLAINED.exec(line) : null) ?? []
-    if (who !== undefined) tally.add({ kind: 'other-vendor', input: ownCopy(line), count: 1, vendor: who.split(' ')[0] as string }, placeOf(line))
+    if (who !== undefined) tally.add({ kind: 'other-vendor', input: ownCopy(line), count: 1, vendor: who.split(' ')[0] as string }, place())
     else if (ABOUT_IOMMU.test(line) && line.includes(':')) other()
+  }
+
+  const take = (line: string, speaking: readonly Speaking[]): void => {
+    const [, count, repeated = before] = (line.includes(SOME_REPEATED) ? REPEATED.exec(line) : null) ?? []
+    if (count === undefined) {
+      before = line
+      takeOne(line, line, speaking)
+      return
+    }
+    const further = Number(count)
+    before = repeated
+    if (repeated === '' || further === 0) return
+    if (further > SINGLY) {
+      times = further
+      takeOne(repeated, line, speaking)
+      times = 1
+    } else for (let each = 0; each < further; each++) takeOne(repeated, line, speaking)
   }
 
   /** Whole lines. */
   const takeAll = async (whole: string): Promise<void> => {
     const text = whole.replace(NO_TEXT, '')
-    const speaking = vendorsOfLog(text)
+    // What "last message repeated" says again may stand in the piece before.
+    const speaking = vendorsOfLog(before === '' || !text.includes(SOME_REPEATED) ? text : `${before}\n${text}`)
     for (const { id } of speaking) if (!readers.has(id)) readers.set(id, await loadReader(id, tally.add, other))
-    if (speaking.length === 0 && !text.includes(SOME_MMU) && !ABOUT_IOMMU.test(text)) return
+    if (speaking.length === 0 && !text.includes(SOME_MMU) && !ABOUT_IOMMU.test(text)) {
+      before = ''
+      return
+    }
     for (let start = 0; start < text.length;) {
       const next = text.indexOf('\n', start)
       const end = next < 0 ? text.length : next

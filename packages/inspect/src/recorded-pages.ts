@@ -1,7 +1,8 @@
 // Recorded pages as memory: what was not recorded is not zero, it is unknown.
 import { addresses, FRAME_BYTES, loadWords } from '@iommu/hardware'
 import type { HardwareView } from '@iommu/hardware'
-import { InputError } from './input-error.js'
+import { MissingMemoryError } from './input-error.js'
+import { hex } from './spell.js'
 
 /** Pages by frame number. */
 export interface RecordedPages {
@@ -18,7 +19,7 @@ const WORDS = FRAME_BYTES / 8
 
 /**
  * Memory of which some pages are known. Every frame counts as memory, since a capture does not say what else there
- * is; reading one that was not recorded throws InputError.
+ * is; reading one that was not recorded throws MissingMemoryError.
  */
 export const createRecordedView = ({ file, offsets, zero, bytes }: RecordedPages): HardwareView => {
   const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -36,13 +37,8 @@ export const createRecordedView = ({ file, offsets, zero, bytes }: RecordedPages
         return
       }
       if (!zero.has(holding)) {
-        const address = `0x${addresses.frameAddress(holding).toString(16)}`
-        throw new InputError({
-          file,
-          place: `page ${address}`,
-          expected: 'a recorded page, since a table points there',
-          found: 'none',
-        })
+        const address = addresses.frameAddress(holding)
+        throw new MissingMemoryError(address, { file, place: `page ${hex(address)}`, expected: 'a recorded page, since a table points there', found: 'none' })
       }
       view.low = 0
       view.high = 0
@@ -60,7 +56,7 @@ export const loadRecorded = (view: HardwareView, address: bigint, words: number)
   try {
     return loadWords(view, address, words)
   } catch (error) {
-    if (error instanceof InputError) return undefined
+    if (error instanceof MissingMemoryError) return undefined
     throw error
   }
 }

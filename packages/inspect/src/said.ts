@@ -12,8 +12,12 @@ const sizeOf = (bytes: bigint): string => {
   return found === undefined ? `${bytes} bytes` : `${bytes >> found[0]} ${found[1]}`
 }
 
-/** "translated to 0x3612340, read and write, 2 MiB page, domain 5", or "blocked" with the fault. */
+/** "translated to 0x3612340, read and write, 2 MiB page, domain 5", "blocked" with the fault, or "unknown" and what is missing. */
 export const walkAnswer = (result: WalkResult, paint: Paint = plain): string => {
+  if (result.outcome === 'unknown') {
+    const { missing, why } = result.unknown as NonNullable<WalkResult['unknown']>
+    return `${paint('wrong', 'unknown')}: ${missing === undefined ? why : `${missing} is missing from the source, and beyond it nothing is known`}`
+  }
   if (result.outcome === 'blocked') {
     const { fault } = result
     if (fault === undefined) return `${paint('wrong', 'blocked')}, and no event tells of it`

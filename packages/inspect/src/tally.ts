@@ -40,6 +40,7 @@ interface Counted {
   /** Of the first of them. */
   readonly at: LogPlace
   count: number
+  suppressed: number
 }
 
 interface DeviceCount {
@@ -88,21 +89,22 @@ export const createTally = (): Tally => {
     const key = keyOf(item, item.address, item.details)
     const known = items.get(key)
     if (known !== undefined) {
-      known.count++
+      known.count += at.times
+      known.suppressed += item.suppressed ?? 0
       return false
     }
     if (items.size < MOST_ITEMS) {
-      items.set(key, { item, at, count: 1 })
+      items.set(key, { item, at, count: at.times, suppressed: item.suppressed ?? 0 })
       return true
     }
     const wide = keyOf(item, undefined, undefined)
     const fold = beyond.get(wide)
     if (fold !== undefined) {
-      fold.count++
+      fold.count += at.times
       return false
     }
     if (beyond.size >= MOST_FOLDED) return undefined
-    beyond.set(wide, { item: folded(item), at, count: 1 })
+    beyond.set(wide, { item: folded(item), at, count: at.times, suppressed: 0 })
     return true
   }
 
@@ -115,12 +117,12 @@ export const createTally = (): Tally => {
       if (byDevice.size >= MOST_DEVICES) return false
       byDevice.set(key, (known = { device, vendor, faults: 0, distinct: 0, reasons: new Map(), first: at, last: at }))
     }
-    known.faults++
+    known.faults += at.times
     if (isNew) known.distinct++
     if (at.order < known.first.order) known.first = at
     if (at.order > known.last.order) known.last = at
     const reason = code ?? NO_CODE
-    if (known.reasons.has(reason) || known.reasons.size < MOST_FOLDED) known.reasons.set(reason, (known.reasons.get(reason) ?? 0) + 1)
+    if (known.reasons.has(reason) || known.reasons.size < MOST_FOLDED) known.reasons.set(reason, (known.reasons.get(reason) ?? 0) + at.times)
     return true
   }
 
@@ -128,11 +130,12 @@ export const createTally = (): Tally => {
     add(item, at) {
       const isNew = count(item, at)
       const summed = isFault(item) && sum(item, isNew === true, at)
-      if (isNew === undefined && !summed) leftOut++
+      if (isNew === undefined && !summed) leftOut += at.times
     },
     result: () => ({
       items: inOrder([...items.values(), ...beyond.values()], ({ at }) => at)
-        .map(({ item, count: times }) => (times === item.count ? item : { ...item, count: times })),
+        .map(({ item, count: times, suppressed }) => (
+          times === item.count ? item : { ...item, count: times, ...(suppressed === 0 ? {} : { suppressed }) })),
       devices: inOrder([...byDevice.values()], ({ first }) => first).map(({ device, vendor, faults, distinct, reasons, first, last }) => ({
         device, ...(vendor === undefined ? {} : { vendor }), faults, distinct,
         codes: [...reasons.keys()].filter((code) => code !== NO_CODE),

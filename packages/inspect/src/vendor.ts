@@ -15,12 +15,16 @@ export interface WalkQuestion {
   readonly access: 'read' | 'write'
 }
 
+/** How far a walk has come: what stays of it where it cannot go on. */
+export interface Way {
+  readonly steps: Step[]
+  /** What the answer rests on, where that is not the tables alone. */
+  caution?: string
+}
+
 /** What the vendor's model makes of it. */
 export interface Walked {
   readonly outcome: Outcome
-  readonly steps: readonly Step[]
-  /** What the answer rests on, where that is not the tables alone. */
-  readonly caution?: string
   /** What people see in their logs in place of the fault's code. */
   readonly seenAs?: string
 }
@@ -106,8 +110,11 @@ export interface Unit {
   readonly rootTable: bigint
   readonly rootTitle: 'root table' | 'device table' | 'stream table' | 'device directory'
   judge(requesterId: number): RequesterVerdict
-  /** Throws InputError where a page is needed that was not recorded. */
-  walk(question: WalkQuestion): Walked
+  /**
+   * Adds to `way` what it reads. Throws MissingMemoryError where memory is needed that the source lacks, and InputError for what
+   * this version does not walk.
+   */
+  walk(question: WalkQuestion, way: Way): Walked
   pendingFaults(): PendingFault[]
   /**
    * Throws InputError where the tables that every walk begins with were not recorded. Absent: this vendor's recorded
@@ -127,6 +134,8 @@ export interface LogPlace {
   readonly order: number
   /** As the log spells it; undefined where the line has none. */
   readonly time: string | undefined
+  /** How often the line was logged: a log daemon may write equal lines once, and say how often. */
+  readonly times: number
 }
 
 /** Takes a report, and where it began. */

@@ -1,10 +1,11 @@
-// Walk: one DMA through the recorded tables, entry by entry, to an address or to the reason why it stops.
+// Walk: one DMA through the recorded tables, entry by entry, to an address, to the reason why it stops, or to where nothing is known.
 import { frameOf } from '@iommu/hardware'
 import type { Step } from '@iommu/hardware'
 import type { Capture, MadeUp } from './capture.js'
+import { InputError, MissingMemoryError } from './input-error.js'
 import { hex, hexWord } from './spell.js'
 import { unitOf } from './unit.js'
-import type { WalkQuestion } from './vendor.js'
+import type { Walked, WalkQuestion, Way } from './vendor.js'
 
 export interface WalkedStep {
   readonly entry: string
@@ -17,7 +18,8 @@ export interface WalkedStep {
 export interface WalkResult {
   readonly iova: string
   readonly access: 'read' | 'write'
-  readonly outcome: 'translated' | 'blocked'
+  /** `unknown`: `steps` end where the source lacks memory, or where this version does not walk on. */
+  readonly outcome: 'translated' | 'blocked' | 'unknown'
   readonly address?: string
   readonly permissions?: { readonly read: boolean; readonly write: boolean }
   readonly pageSize?: string
@@ -32,6 +34,12 @@ export interface WalkResult {
     readonly meaning?: string
     readonly recorded: boolean
     readonly note?: string
+  }
+  /** Why the answer is unknown. */
+  readonly unknown?: {
+    /** The first physical address that the source lacks. Absent: memory is not what is missing. */
+    readonly missing?: string
+    readonly why: string
   }
   /** What the answer rests on, where that is not the tables alone. */
   readonly caution?: string
@@ -53,18 +61,37 @@ const stepOf = ({ entry, address, words, note }: Step, madeUp: MadeUp | undefine
 /** Where a walk stops at a table that the source does not show, the code is that of the first table that could be absent. */
 const UNSHOWN = 'the source does not show this table: the entry behind it may be the absent one'
 
+const walkedOrNot = (capture: Capture, question: WalkQuestion, way: Way): Walked | InputError => {
+  const unit = unitOf(capture)
+  try {
+    return unit.walk(question, way)
+  } catch (error) {
+    if (error instanceof InputError) return error
+    throw error
+  }
+}
+
+const unknownOf = (error: InputError): Pick<WalkResult, 'outcome' | 'unknown'> => ({
+  outcome: 'unknown',
+  unknown: { ...(error instanceof MissingMemoryError ? { missing: hex(error.address) } : {}), why: error.message },
+})
+
 /**
- * What becomes of one DMA. Throws InputError where a page is needed that was not recorded; whether a requester id is
- * one of the capture's devices is the caller's business.
+ * What becomes of one DMA. Throws InputError where a register is missing; whether a requester id is one of the capture's devices
+ * is the caller's business.
  */
 export const walkCapture = (capture: Capture, question: WalkQuestion): WalkResult => {
-  const { outcome, caution, seenAs, steps } = unitOf(capture).walk(question)
+  const way: Way = { steps: [] }
+  const walked = walkedOrNot(capture, question, way)
+  const { steps, caution } = way
   const { iova, access } = question
   const { pageEntries } = capture.vendor
   const about = {
     iova: hex(iova), access, ...(caution === undefined ? {} : { caution }), steps: steps.map((step) => stepOf(step, capture.madeUp)),
     pageEntries: steps.filter(({ entry }) => pageEntries.includes(entry)).length,
   }
+  if (walked instanceof InputError) return { ...about, ...unknownOf(walked) }
+  const { outcome, seenAs } = walked
   if (outcome.result === 'blocked') {
     const { fault } = outcome
     if (fault === undefined) return { ...about, outcome: 'blocked' }

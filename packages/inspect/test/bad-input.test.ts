@@ -4,7 +4,7 @@ import { decode, encode } from '@iommu/bits'
 import { rootTableAddress } from '@iommu/driver-intel-vtd/registers'
 import { contextEntry, pasidDirectoryEntry, pasidEntry, scalableContextEntry, scalableRootEntry } from '@iommu/driver-intel-vtd/tables'
 import { secondStageEntry } from '@iommu/page-table'
-import { inspect, InputError, readCapture, walkCapture } from '../src/index.js'
+import { inspect, InputError, readCapture, walkAnswer, walkCapture } from '../src/index.js'
 import type { CaptureFiles } from '../src/index.js'
 import { filesOf, OWN } from './recorded.js'
 
@@ -183,9 +183,13 @@ describe('tables', () => {
   test('a pointer out of the capture names the page', async () => {
     const capture = await readCapture(made({ '0x1000': { 0: 0x2001n }, '0x2000': context(0x9000n) }, LEGACY))
     expect(inspect(capture).devices[0]).toMatchObject({ effect: 'translated', domainId: 5 })
-    expect(() => walkCapture(capture, read)).toThrow(
-      'tables.json, page 0x9000: expected a recorded page, since a table points there, found none',
-    )
+    const { steps, ...answer } = walkCapture(capture, read)
+    expect(answer).toEqual({
+      iova: '0x1234', access: 'read', outcome: 'unknown', pageEntries: 0,
+      unknown: { missing: '0x9000', why: 'tables.json, page 0x9000: expected a recorded page, since a table points there, found none' },
+    })
+    expect(steps.map(({ entry, note }) => `${entry}: ${note}`)).toEqual(['vtd.root: bus 0x0: context table', 'vtd.context: second stage at 0x9000, 4-level, domain 5'])
+    expect(walkAnswer({ ...answer, steps })).toBe('unknown: 0x9000 is missing from the source, and beyond it nothing is known')
   })
 
   test('a table that points to itself ends after as many levels as there are', async () => {
@@ -312,9 +316,10 @@ describe('PASIDs', () => {
       domainId: 7,
       why: expect.stringContaining('nested'),
     })
-    expect(() => walkCapture(capture, { ...read, pasid: 5 })).toThrow(
-      'nested translation, which this version does not walk',
-    )
+    const { outcome, unknown, caution, steps } = walkCapture(capture, { ...read, pasid: 5 })
+    expect([outcome, unknown?.missing, steps.at(-1)?.entry]).toEqual(['unknown', undefined, 'vtd.pasid'])
+    expect(unknown?.why).toContain('nested translation, which this version does not walk')
+    expect(caution).toBeUndefined()
   })
 
   test('the words of an entry are those that the capture holds', async () => {

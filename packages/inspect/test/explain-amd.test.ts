@@ -15,6 +15,17 @@ const one = async (line: string): Promise<Explained> => {
 /** "PR+ RW+" of those that are set. */
 const set = ({ flags = [] }: Explained): string[] => flags.filter(({ value }) => value !== 0).map(({ name }) => name)
 
+describe('an invalid request', () => {
+  // Linux printed 0xa00 for such addresses on real machines: type 5.
+  test.each([
+    ['0x0a00', 'request of type 5, which is unknown here'], ['0x0e00', 'request of type 7, which is unknown here'],
+    ['0x0200', 'request of type 1: translated request without ATS (unconfirmed)'], ['0x0000', 'request of type 0: read or translation in the interrupt range (unconfirmed)'],
+  ])('flags %s', async (flags, said) => {
+    const { details } = await one(`AMD-Vi: Event logged [INVALID_DEVICE_REQUEST device=00:00.1 pasid=0x00000 address=0xfffffffdf8000000 flags=${flags}]`)
+    expect(details).toEqual([said])
+  })
+})
+
 describe('lines', () => {
   test.each<[string, Partial<Explained>]>([
     [

@@ -11,7 +11,8 @@ const usage = `
 iommu walk <source> --rid BDF [--pasid N] --iova X ... [--write]
            [--expect translated|blocked] [--json]
 
-What becomes of a DMA, entry by entry.
+What becomes of a DMA, entry by entry. Where the source lacks the next entry,
+the steps up to there are shown, the answer is "unknown", the exit code 2.
 
   --rid      00:04.0, 0000:00:04.0, or the requester id (StreamID) as 0x20
   --pasid    decimal, or 0x...; without it a request without PASID (SSID)
@@ -106,6 +107,9 @@ export const verb: Verb = {
           .map((each) => each.iova)
           .join(' ')}\n`,
       )
-    return others.length > 0 ? EXIT.no : EXIT.fine
+    const unknown = results.filter((result) => result.outcome === 'unknown')
+    for (const why of new Set(unknown.map((result) => result.unknown?.why))) io.stderr(`iommu walk: ${why}\n`)
+    // Of an answer that is known to be another one, --expect can say no.
+    return others.length > unknown.length ? EXIT.no : unknown.length > 0 ? EXIT.usage : EXIT.fine
   },
 }

@@ -35,13 +35,14 @@ const Step = ({ step, stops }: { readonly step: WalkedStep; readonly stops: bool
 }
 
 export const WalkPath = ({ title, result }: { readonly title: string; readonly result: WalkResult }) => {
-  const blocked = result.outcome === 'blocked'
+  const { outcome } = result
+  const stops = outcome !== 'translated'
   return (
-    <section class={`walk ${result.outcome}`} aria-label="the way of the DMA">
+    <section class={`walk ${outcome}`} aria-label="the way of the DMA">
       <h3>{title}, {result.access} of {result.iova}</h3>
       <ol class="path">
-        {result.steps.map((step, index) => <Step key={`${step.entry} ${step.address} ${index}`} step={step} stops={blocked && index === result.steps.length - 1} />)}
-        <li class={blocked ? 'end stops' : 'end'}><span class="sign" aria-hidden="true">{blocked ? '✗' : '→'}</span> {walkAnswer(result)}</li>
+        {result.steps.map((step, index) => <Step key={`${step.entry} ${step.address} ${index}`} step={step} stops={outcome === 'blocked' && index === result.steps.length - 1} />)}
+        <li class={stops ? 'end stops' : 'end'}><span class="sign" aria-hidden="true">{outcome === 'blocked' ? '✗' : outcome === 'unknown' ? '?' : '→'}</span> {walkAnswer(result)}</li>
       </ol>
       {result.caution !== undefined && <p class="caution">! {result.caution}; walked as if it were 1</p>}
     </section>

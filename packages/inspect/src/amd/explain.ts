@@ -1,11 +1,12 @@
 // What AMD-Vi's event lines mean.
 import { decode, decodeField, describe, encode, renderLine } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
-import { commandLayout, completionWait, EVENT_CODES, events, illegalCommandErrorEvent, ioPageFaultEvent } from '@iommu/driver-amd-vi/queues'
+import { commandLayout, completionWait, EVENT_CODES, events, illegalCommandErrorEvent, invalidDeviceRequestEvent, ioPageFaultEvent } from '@iommu/driver-amd-vi/queues'
 import { deviceTableEntry } from '@iommu/driver-amd-vi/tables'
 import type { Explained, ExplainedFlag } from '../explained.js'
 import { once } from '../once.js'
 import { hex } from '../spell.js'
+import { suppressedItem } from '../suppressed.js'
 import type { LogPlace, LogReader, Report } from '../vendor.js'
 import { PAGE_FAULT_ADVICE } from './advice.js'
 import { codeNamed, explainCode } from './codes.js'
@@ -63,6 +64,14 @@ const pasidMembers = (flags: readonly ExplainedFlag[] | undefined, printed: numb
   return guest === 0 ? {} : { pasidSaid: false }
 }
 
+/** What Type of an invalid request says, as far as it is known; nobody outside confirms it. */
+const requestType = (flags: readonly ExplainedFlag[] | undefined): string[] => {
+  const type = flags?.find(({ name }) => name === 'Type')?.value
+  if (type === undefined) return []
+  const { [type]: meaning } = invalidDeviceRequestEvent.fields.Type.meanings ?? {}
+  return [meaning === undefined ? `request of type ${type}, which is unknown here` : `request of type ${type}: ${meaning} (unconfirmed)`]
+}
+
 /** A word of 64 bits from two of 32 bits, the lower first. */
 const joined = (low: bigint, high: bigint): bigint => low | (high << 32n)
 
@@ -90,7 +99,8 @@ const itemOf = (line: EventLine, input: string): Explained => {
     domain === undefined || isPageFault || isTableError ? undefined : { domainId: domain },
     address === undefined ? undefined : { address: hex(address) },
     flags === undefined ? undefined : { flags },
-    tag === undefined ? undefined : { details: [`tag ${hex(tag)}`] })
+    tag === undefined ? undefined : { details: [`tag ${hex(tag)}`] },
+    code === EVENT_CODES.invalidDeviceRequest && flags !== undefined ? { details: requestType(flags) } : undefined)
   if (isPageFault) return Object.assign(item, pageFaultMembers(line))
   // Kernels call the same number of a page table's event "domain" or "pasid".
   return kind === 'queue-error' ? item : Object.assign(item, pasidMembers(flags, line.pasid ?? (isTableError ? domain : undefined), isTableError))
@@ -159,7 +169,7 @@ export const createLogReader = (report: Report, other: () => void): LogReader =>
         case 'event': waiting = { item: itemOf(line, input), at, entry: [], command: [] }; break
         case 'event-begins': begun = { input, at }; break
         case 'suppressed':
-          report(about('suppressed', input, `the kernel left out ${line.lines} reports to spare the log: counts are lower than the truth`), at)
+          report(suppressedItem('amd', input, line.lines), at)
           break
         case 'overflow': report(about('log-error', input, 'the event log was full, so some events were lost'), at); break
         case 'wait-timeout':

@@ -7,7 +7,7 @@ import type { DmaRequest, Step } from '@iommu/hardware'
 import type { Capture } from '../capture.js'
 import { InputError } from '../input-error.js'
 import { hex } from '../spell.js'
-import type { Walked, WalkQuestion } from '../vendor.js'
+import type { Walked, WalkQuestion, Way } from '../vendor.js'
 import type { AmdUnit } from './unit.js'
 
 /** Host tables below guest tables: the model does not walk them, and does not say so. */
@@ -24,13 +24,12 @@ const refuseNested = ({ names }: Capture, steps: readonly Step[]): void => {
   })
 }
 
-/** What becomes of one DMA. Throws InputError where a page is needed that was not recorded, and for nested translation. */
-export const walk = (unit: AmdUnit, capture: Capture, { source, pasid, iova, access }: WalkQuestion): Walked => {
-  const steps: Step[] = []
+/** What becomes of one DMA. Throws InputError for nested translation. */
+export const walk = (unit: AmdUnit, capture: Capture, { source, pasid, iova, access }: WalkQuestion, { steps }: Way): Walked => {
   const request: DmaRequest = {
     source, kind: 'untranslated', address: iova, access, ...(pasid === undefined ? {} : { pasid }),
   }
   const outcome = translate(unit.hardware(), request, walking(steps))
   if (outcome.result === 'blocked') refuseNested(capture, steps)
-  return { outcome, steps }
+  return { outcome }
 }

@@ -5,6 +5,7 @@ import { commandQueueStatus, faultQueueStatus } from '@iommu/driver-riscv/regist
 import { nameOfRequester } from '../bdf.js'
 import type { Explained } from '../explained.js'
 import { hex } from '../spell.js'
+import { suppressedItem } from '../suppressed.js'
 import type { LogReader, Report } from '../vendor.js'
 import { accessOfCause, explainCode, isGuestFault, isUnitsOwn } from './codes.js'
 import { readLogLine } from './log-lines.js'
@@ -86,7 +87,7 @@ const itemOf = (line: LogLine, input: string): Explained | undefined => {
       [line.overflow, 'the fault queue was full, so some faults were lost'],
     ]), faultQueueStatus.section)
     case 'gave-up': return about('queue-error', input, GAVE_UP[line.what])
-    case 'suppressed': return about('suppressed', input, `the kernel left out ${line.lines} reports to spare the log: counts are lower than the truth`)
+    case 'suppressed': return suppressedItem('riscv', input, line.lines)
     case 'other': return undefined
     default: return line satisfies never
   }

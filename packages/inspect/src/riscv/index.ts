@@ -27,7 +27,7 @@ export const vendor: Vendor = {
       rootTable: unit.directory.root,
       rootTitle: 'device directory',
       judge: (requesterId) => judge(unit, capture, requesterId),
-      walk: (question) => walk(unit, capture, question),
+      walk: (question, way) => walk(unit, capture, question, way),
       pendingFaults: () => pendingFaults(capture),
     }
   },

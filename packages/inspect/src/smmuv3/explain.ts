@@ -5,6 +5,7 @@ import { anyEvent, commandLayout, events, syncCommand } from '@iommu/driver-arm-
 import { COMMAND_ERRORS, commandQueueIndex, globalError } from '@iommu/driver-arm-smmuv3/registers'
 import type { Explained } from '../explained.js'
 import { hex, hexCode, hexWord } from '../spell.js'
+import { suppressedItem } from '../suppressed.js'
 import type { LogPlace, LogReader, Report } from '../vendor.js'
 import { codeNamed, explainCode } from './codes.js'
 import { readLogLine } from './log-lines.js'
@@ -147,7 +148,7 @@ const simple = (kind: Explained['kind'], input: string, meaning: string, section
 const itemOf = (line: LogLine, input: string): Explained | undefined => {
   switch (line.kind) {
     case 'suppressed':
-      return simple('suppressed', input, `the kernel left out ${line.lines} reports to spare the log: counts are lower than the truth`)
+      return suppressedItem('smmuv3', input, line.lines)
     case 'global-error':
       return simple('fault-status', input, `the SMMU reports ${errorsIn(line.value)}`, globalError.section)
     case 'lost': return simple('log-error', input, `the ${line.queue} queue was full or could not be written, so some were lost`)

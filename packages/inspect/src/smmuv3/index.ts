@@ -27,7 +27,7 @@ export const vendor: Vendor = {
       rootTable: unit.streamTable.base,
       rootTitle: 'stream table',
       judge: (requesterId) => judge(unit, requesterId),
-      walk: (question) => walk(unit, capture, question),
+      walk: (question, way) => walk(unit, capture, question, way),
       pendingFaults: () => pendingFaults(capture),
       gather: () => gather(unit, capture),
     }

@@ -52,7 +52,8 @@ const DECODED = new RegExp(
 const ACCESS = /^(unpriv|priv) (data|inst) (read|write) (s1|s2) "[^"]{0,80}"( \w{1,20}){0,3} stag: (0x[0-9a-f]{1,8}|0)$/i
 const COMMAND_ERROR = /^CMDQ error \(cons 0x([0-9a-f]{1,8})\)/i
 const GLOBAL_ERROR = /^unexpected global error reported \(0x([0-9a-f]{1,8})\)/i
-const SUPPRESSED = /\barm_smmu_\w{1,60}: (\d{1,9}) callbacks suppressed/
+/** Faults of contexts, and global ones, are those of SMMUs before version 3. */
+const SUPPRESSED = /\barm_smmu_(?!(?:context|global)_fault)\w{1,60}: (\d{1,9}) callbacks suppressed/
 const DEVICE = /^(?:[0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/i
 
 const wordsIn = (text: string): bigint[] => [...text.matchAll(/0x[0-9a-f]{1,16}/gi)].map(([word]) => BigInt(word))

@@ -1,7 +1,7 @@
 // ELF cores and raw images as memory: physical pages read one at a time, so that a dump of many GiB is never loaded.
 import { addresses, FRAME_BYTES } from '@iommu/hardware'
 import type { HardwareView } from '@iommu/hardware'
-import { InputError } from '../input-error.js'
+import { InputError, MissingMemoryError } from '../input-error.js'
 
 /** A file that is read in places. */
 export interface StoredBytes {
@@ -117,7 +117,7 @@ const createFinder = (segments: readonly Segment[]): ((physical: number) => Segm
 /** Pages held at the most; a walk needs a few, an inspection of many devices some thousands. */
 const MOST_PAGES = 4096
 
-/** Memory in a file. Reading what no segment holds throws InputError. */
+/** Memory in a file. Reading what no segment holds throws MissingMemoryError. */
 export const createStoredView = (file: StoredBytes, segments: readonly Segment[]): HardwareView => {
   const pages = new Map<number, DataView>()
   const find = createFinder(segments)
@@ -128,7 +128,7 @@ export const createStoredView = (file: StoredBytes, segments: readonly Segment[]
       const physical = frame * FRAME_BYTES + at
       const segment = find(physical)
       if (segment === undefined) {
-        throw new InputError({
+        throw new MissingMemoryError(BigInt(physical), {
           file: file.name, place: `physical address 0x${physical.toString(16)}`, expected: 'memory, since a table points there', found: 'none in the file',
         })
       }
@@ -136,7 +136,11 @@ export const createStoredView = (file: StoredBytes, segments: readonly Segment[]
       const length = Math.min(FRAME_BYTES - at, segment.length - within)
       const stored = Math.max(0, Math.min(length, segment.stored - within))
       const bytes = stored > 0 ? file.read(segment.offset + within, stored) : new Uint8Array(0)
-      if (bytes.length < stored) complain(file, segment.offset + within, `${stored} bytes of memory`, `${bytes.length}: the file is cut`)
+      if (bytes.length < stored) {
+        throw new MissingMemoryError(BigInt(physical + bytes.length), {
+          file: file.name, place: `offset 0x${(segment.offset + within).toString(16)}`, expected: `${stored} bytes of memory`, found: `${bytes.length}: the file is cut`,
+        })
+      }
       page.set(bytes, at)
       at += length
     }

@@ -2,7 +2,8 @@
 // every entry that is not zero was printed, and unknown elsewhere.
 import { addresses, FRAME_BYTES, frameOf } from '@iommu/hardware'
 import type { HardwareView } from '@iommu/hardware'
-import { InputError } from '../input-error.js'
+import { MissingMemoryError } from '../input-error.js'
+import { hex } from '../spell.js'
 
 export interface WordPages {
   /** All of the address's page is known: what is not put there is zero. */
@@ -39,7 +40,7 @@ export const createWordPages = (): WordPages => {
           const word = words.get(slot)
           if (word === undefined && !known.has(Math.floor(slot / WORDS))) {
             const address = addresses.frameAddress(frame) + BigInt(index * 8)
-            throw new InputError({ file, place: `address 0x${address.toString(16)}`, expected: `${lacks}, since a table leads there`, found: 'none' })
+            throw new MissingMemoryError(address, { file, place: `address ${hex(address)}`, expected: `${lacks}, since a table leads there`, found: 'none' })
           }
           view.low = Number(BigInt.asIntN(32, word ?? 0n))
           view.high = Number(BigInt.asIntN(32, (word ?? 0n) >> 32n))

@@ -3,6 +3,7 @@ import { decode } from '@iommu/bits'
 import { faultStatus, queueError } from '@iommu/driver-intel-vtd/registers'
 import { nameOfRequester } from '../bdf.js'
 import type { Explained } from '../explained.js'
+import { suppressedItem } from '../suppressed.js'
 import type { LogPlace, LogReader, Report } from '../vendor.js'
 import { explainCode } from './codes.js'
 import { beginsDumpOf, dumpSaid } from './dumped-tables.js'
@@ -76,12 +77,7 @@ const itemOf = (line: LogLine, input: string): Explained | undefined => {
           }
         : undefined
     case 'suppressed':
-      return {
-        ...about,
-        kind: line.kind,
-        vendor: 'vtd',
-        meaning: `the kernel left out ${line.lines} reports to spare the log: counts are lower than the truth`,
-      }
+      return suppressedItem('vtd', input, line.lines)
     case 'queue-error':
       return {
         ...about, kind: line.kind, vendor: 'vtd', meaning: QUEUE_MEANINGS[line.what], section: queueError.section,

@@ -7,7 +7,7 @@ import type { DmaRequest, Outcome, Step } from '@iommu/hardware'
 import type { Capture } from '../capture.js'
 import { InputError } from '../input-error.js'
 import { hex } from '../spell.js'
-import type { Walked, WalkQuestion } from '../vendor.js'
+import type { Walked, WalkQuestion, Way } from '../vendor.js'
 import { PASIDS_OFF } from './judge.js'
 import type { VtdUnit } from './unit.js'
 
@@ -22,7 +22,7 @@ const SEEN_AS: Readonly<Record<number, string>> = {
  * driver has filled before it let the device use them (so do QEMU's devices, which have no PASID capability, and
  * QEMU does not check the bit): the walk goes on as if PASIDE were set, and says so.
  */
-const beyondPasidEnable = (unit: VtdUnit, request: DmaRequest, steps: Step[]): Pick<Walked, 'outcome' | 'caution'> | undefined => {
+const beyondPasidEnable = (unit: VtdUnit, request: DmaRequest, way: Way): Outcome | undefined => {
   if (request.pasid === undefined || unit.mode !== 'scalable') return undefined
   const own: Step[] = []
   const hardware = unit.hardware()
@@ -34,13 +34,12 @@ const beyondPasidEnable = (unit: VtdUnit, request: DmaRequest, steps: Step[]): P
     hardware.caches.contexts.keep(request.source, tag, { ...context, pasids: true })
   } catch (error) {
     if (error instanceof Stopped) return undefined
+    way.steps.push(...own)
     throw error
   }
-  steps.push(...own)
-  return {
-    outcome: translate(hardware, request, walking(steps, true)),
-    caution: PASIDS_OFF,
-  }
+  way.steps.push(...own)
+  way.caution = PASIDS_OFF
+  return translate(hardware, request, walking(way.steps, true))
 }
 
 const refuseNested = (unit: VtdUnit, capture: Capture, outcome: Outcome, steps: readonly Step[]): void => {
@@ -56,18 +55,13 @@ const refuseNested = (unit: VtdUnit, capture: Capture, outcome: Outcome, steps: 
   })
 }
 
-/**
- * What becomes of one DMA. Throws InputError where a page is needed that was not recorded, and for nested translation.
- */
-export const walk = (unit: VtdUnit, capture: Capture, { source, pasid, iova, access }: WalkQuestion): Walked => {
-  const steps: Step[] = []
+/** What becomes of one DMA. Throws InputError for nested translation. */
+export const walk = (unit: VtdUnit, capture: Capture, { source, pasid, iova, access }: WalkQuestion, way: Way): Walked => {
   const request: DmaRequest = {
     source, kind: 'untranslated', address: iova, access, ...(pasid === undefined ? {} : { pasid }),
   }
-  const walked = beyondPasidEnable(unit, request, steps)
-    ?? { outcome: translate(unit.hardware(), request, walking(steps)) }
-  const { outcome } = walked
-  refuseNested(unit, capture, outcome, steps)
+  const outcome = beyondPasidEnable(unit, request, way) ?? translate(unit.hardware(), request, walking(way.steps))
+  refuseNested(unit, capture, outcome, way.steps)
   const seenAs = outcome.result === 'blocked' ? SEEN_AS[outcome.fault?.code ?? -1] : undefined
-  return { ...walked, steps, ...(seenAs === undefined ? {} : { seenAs }) }
+  return { outcome, ...(seenAs === undefined ? {} : { seenAs }) }
 }
