@@ -70,6 +70,17 @@ describe('day one', () => {
   })
 })
 
+describe('with another layout', () => {
+  const layout = (...changes: readonly (readonly [from: string, to: string])[]) => (path: string, text: string): string =>
+    (path === 'src/tables/device.ts' ? changes.reduce((sofar, [from, to]) => sofar.replace(from, to), text) : text)
+  test.each([
+    ['an entry of one word', layout(['bits: 128', 'bits: 64'], ['[[127, 4]]', '[[63, 4]]'])],
+    ['V in another word', layout(['bit(0,', 'bit(64,'], ['[[127, 4]]', '[[127, 65], [63, 4], [0, 0]]'])],
+  ])('%s: nothing else has to be changed', async (name, change) => {
+    expect(failed(await suiteOn(make(name.toLowerCase().replaceAll(' ', '-'), change)))).toEqual([])
+  })
+})
+
 describe('declared, and not built', () => {
   const declares = (what: string, as: string) => (path: string, text: string): string =>
     (path === 'src/manifest.ts' ? text.replace(`  ${what}: NOWHERE,`, `  ${what}: ${as},`) : text)

@@ -5,6 +5,7 @@ import type { Points, Warn } from '@iommu/core/driver'
 import { loadWords } from '@iommu/hardware'
 import { apply } from '../programming/apply.js'
 import type { DeviceTlb } from '../programming/invalidate.js'
+import { isPresent } from '../programming/plan.js'
 import type { Flushes } from '../programming/plan.js'
 import type { Unit } from '../unit.js'
 
@@ -66,9 +67,8 @@ export const force = (unit: Unit, { address }: EntryPlace, words: readonly bigin
 const undo = (unit: Unit, place: EntryPlace, before: PointState, next: PointState): void => {
   const words = loadWords(unit.machine.memory, place.address, before.words.length)
   // Where the new entry had become present it may have been cached under its own tag.
-  const present = ((words[0] as bigint) & 1n) === 1n
   try {
-    change(unit, place, { words, tag: present ? next.tag : undefined }, before)
+    change(unit, place, { words, tag: isPresent(words) ? next.tag : undefined }, before)
   } catch {
     force(unit, place, before.words)
   }

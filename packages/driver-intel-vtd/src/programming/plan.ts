@@ -1,5 +1,7 @@
 // Plans the stores that turn one entry into another. Pure: from words and to words become ordered steps.
+import { usedMask } from '@iommu/bits'
 import type { Words } from '@iommu/bits'
+import { pasidEntry } from '../tables/index.js'
 
 /** A descriptor as its first two words; queues of 256-bit descriptors add two zero words. */
 export type Descriptor = Words
@@ -25,12 +27,13 @@ export interface Flushes {
   readonly writeBuffer: boolean
 }
 
-/** The Present bit is bit 0 of word 0 in context entries and PASID entries alike. */
-const PRESENT = 1n
-/** Fault Processing Disable is bit 1 of it, and speaks while the entry is not present. */
-const FAULTS_IGNORED = 2n
+/** Present, in word 0 of context entries and PASID entries alike. */
+const [PRESENT] = usedMask(pasidEntry, ['P']) as [bigint]
+/** Fault Processing Disable, in the same word of both: it speaks while the entry is not present. */
+const [FAULTS_IGNORED] = usedMask(pasidEntry, ['FPD']) as [bigint]
 
-const isPresent = (words: readonly bigint[]): boolean => ((words[0] ?? 0n) & PRESENT) === PRESENT
+/** Whether hardware takes the entry for present. */
+export const isPresent = (words: readonly bigint[]): boolean => ((words[0] ?? 0n) & PRESENT) === PRESENT
 
 const store = (index: number, value: bigint): PlanStep => ({ do: 'store', index, value })
 const invalidations = (groups: Flushes['removed']): PlanStep[] =>

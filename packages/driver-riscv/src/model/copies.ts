@@ -1,5 +1,5 @@
 // Copies: what hardware makes of a device context or process context when it fetches one through its directory.
-import { breaksReserved, decode, wordCount } from '@iommu/bits'
+import { breaksReserved, decode, usedMask, wordCount } from '@iommu/bits'
 import type { Entry } from '@iommu/bits'
 import { frameOf, loadWords } from '@iommu/hardware'
 import type { Fetch, FetchOrder, HardwareView, Shape, Step } from '@iommu/hardware'
@@ -90,7 +90,8 @@ const shapeOf = (layout: Entry, order: FetchOrder): Shape => ({ bytes: layout.bi
 const isReadable = ({ view, capabilities }: Reader, address: bigint): boolean =>
   address >> BigInt(capabilities.physicalBits) === 0n && view.has(frameOf(address))
 
-const VALID = 1n
+/** V, in word 0 of every entry. */
+const [VALID] = usedMask(processContext, ['V']) as [bigint]
 
 /** Words of an entry; of one that is not valid only the first: nothing else matters, and what is not read cannot differ. */
 const load = (reader: Reader, layout: Entry, address: bigint, unreadable: number): bigint[] => {

@@ -22,7 +22,8 @@ export interface Flushes {
 /** Ones over the bits that hardware looks at, given what the others say. */
 export type Used = (words: readonly bigint[]) => readonly bigint[]
 
-const VALID = 1n
+/** V, in word 0 of device contexts and process contexts alike. */
+const [VALID] = usedMask(processContext, ['V']) as [bigint]
 const isValid = (words: readonly bigint[]): boolean => ((words[0] as bigint) & VALID) === VALID
 
 /** An invalid context is its V bit. A stage that is bare has no root and no identifier. */

@@ -1,9 +1,11 @@
 // A probed device: its translation point, what is live in it, and how it is switched.
+import { wordCount } from '@iommu/bits'
 import type { Device } from '@iommu/core'
 import { forceAll, makeAll, sourcesOf } from '@iommu/core/driver'
 import type { Points, Warn } from '@iommu/core/driver'
 import { apply } from '../programming/apply.js'
 import type { Flushes } from '../programming/plan.js'
+import { deviceEntry } from '../tables/index.js'
 import type { Unit } from '../unit.js'
 
 /** What a point is to say: the words of a device entry. */
@@ -17,7 +19,7 @@ export interface DeviceState extends Points<DeviceState, PointState> {
   release(): void
 }
 
-const ENTRY_WORDS = 2
+const ENTRY_WORDS = wordCount(deviceEntry)
 
 /** An entry that says nothing: not valid, all zero. */
 const invalid: PointState = Array.from({ length: ENTRY_WORDS }, () => 0n)

@@ -1,5 +1,6 @@
 // Copies: what hardware makes of a device entry when it fetches one.
-import { breaksReserved, decode } from '@iommu/bits'
+import { breaksReserved, decode, wordCount } from '@iommu/bits'
+import { loadWords } from '@iommu/hardware'
 import type { HardwareView, Step } from '@iommu/hardware'
 import { DEVICE_BYTES, deviceEntry, REQUEST_TYPES } from '../tables/index.js'
 
@@ -21,7 +22,7 @@ const types: Readonly<Record<number, DeviceCopy['type'] | undefined>> = REQUEST_
 /** Fetches a device entry. Throws Stopped with the fault code. */
 export const fetchDevice = (view: HardwareView, table: bigint, source: number, steps: Step[] | undefined): DeviceCopy => {
   const address = table + BigInt(source * DEVICE_BYTES)
-  const words = [view.load64(address), view.load64(address + 8n)]
+  const words = loadWords(view, address, wordCount(deviceEntry))
   const { V, TYPE } = decode(deviceEntry, words)
   const type = types[TYPE]
   steps?.push({ entry: deviceEntry.name, address, words, note: V === 0 ? 'not valid' : type ?? `type ${TYPE}` })

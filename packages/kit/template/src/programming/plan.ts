@@ -1,4 +1,6 @@
 // Plans the stores that turn one device entry into another. Pure: from words and to words become ordered steps.
+import { usedMask } from '@iommu/bits'
+import { deviceEntry } from '../tables/index.js'
 
 export type Command = readonly [bigint, bigint]
 
@@ -14,9 +16,11 @@ export interface Flushes {
   readonly removed: readonly (readonly Command[])[]
 }
 
-/** V is bit 0 of word 0. */
-const VALID = 1n
-const isValid = (words: readonly bigint[]): boolean => ((words[0] as bigint) & VALID) === VALID
+/** The word that V is in, and V in it, as the layout says. */
+const validity = usedMask(deviceEntry, ['V'])
+const SWITCH = validity.findIndex((mask) => mask !== 0n)
+const VALID = validity[SWITCH] as bigint
+const isValid = (words: readonly bigint[]): boolean => ((words[SWITCH] as bigint) & VALID) !== 0n
 
 const store = (index: number, value: bigint): PlanStep => ({ do: 'store', index, value })
 
@@ -29,13 +33,13 @@ export const planEntry = (from: readonly bigint[], to: readonly bigint[], { remo
   const steps: PlanStep[] = []
   const now = [...from]
   if (isValid(from)) {
-    now[0] = (from[0] as bigint) & ~VALID
-    steps.push(store(0, now[0]), { do: 'order' })
+    now[SWITCH] = (from[SWITCH] as bigint) & ~VALID
+    steps.push(store(SWITCH, now[SWITCH]), { do: 'order' })
     steps.push(...removed.filter((commands) => commands.length > 0).map((commands): PlanStep => ({ do: 'invalidate', commands })))
   }
-  steps.push(...to.flatMap((word, index) => (index > 0 && word !== now[index] ? [store(index, word)] : [])))
+  steps.push(...to.flatMap((word, index) => (index !== SWITCH && word !== now[index] ? [store(index, word)] : [])))
   // Whoever sees V sees all the rest.
   steps.push({ do: 'order' })
-  if (to[0] !== now[0]) steps.push(store(0, to[0] as bigint), { do: 'order' })
+  if (to[SWITCH] !== now[SWITCH]) steps.push(store(SWITCH, to[SWITCH] as bigint), { do: 'order' })
   return steps
 }
