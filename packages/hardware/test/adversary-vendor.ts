@@ -25,6 +25,8 @@ export interface Rules {
   readonly keepsAbsent?: boolean
   readonly options?: AdversaryOptions
   readonly coherent?: boolean
+  /** The device has a TLB of its own. */
+  readonly ats?: boolean
 }
 
 const frame = (address: bigint): number => Number(address >> 12n)
@@ -42,7 +44,7 @@ const readEntry = (read: Fetch, address: bigint, shape: Shape, keepsAbsent: bool
   }
 }
 
-/** Commands: "entry" and "pages" of a domain, "pages" with 1 leaves tables alone; "wait" tells the driver. */
+/** Commands: "entry" and "pages" of a domain, "pages" with 1 leaves tables alone; "device" of a source; "wait" tells the driver. */
 const commands: Readonly<Record<string, (domain: number, leavesOnly: boolean) => Command>> = {
   entry: (domain) => ({
     text: `entry ${domain}`, kind: 'entry', completes: false, fences: false,
@@ -51,6 +53,10 @@ const commands: Readonly<Record<string, (domain: number, leavesOnly: boolean) =>
   pages: (domain, leavesOnly) => ({
     text: `pages ${domain}`, kind: 'pages', completes: false, fences: false, mandated: 'the manual says so',
     drop: { ...dropsNothing, translation: ({ tag, kind }) => tag.domain === domain && !(leavesOnly && kind === 'table') },
+  }),
+  device: (source) => ({
+    text: `device ${source}`, kind: 'device', completes: false, fences: false,
+    drop: { ...dropsNothing, device: ({ tag }) => tag.domain === source },
   }),
   wait: () => ({ text: 'wait', kind: 'wait', completes: true, fences: false }),
   fence: () => ({ text: 'fence', kind: 'fence', completes: false, fences: true }),
@@ -61,6 +67,7 @@ export interface Made {
   readonly adversary: Adversary
   /** Where the entry is: a register that says so. */
   place: bigint
+  ats: boolean
   /** How often hardware was asked what a request may meet. */
   readonly tries: number
   command(name: string, domain?: number, leavesOnly?: boolean): void
@@ -69,10 +76,10 @@ export interface Made {
 }
 
 /** A machine with the entry absent, tables under ROOT that lead to PAGE, and an adversary that probes address 0. */
-export const make = ({ shape = {}, keepsAbsent = false, options = {}, coherent = true }: Rules = {}): Made => {
+export const make = ({ shape = {}, keepsAbsent = false, options = {}, coherent = true, ats = false }: Rules = {}): Made => {
   const whole: Shape = { bytes: 32, atomBytes: 8, order: 'present-first', ...shape }
   const memory = new PhysicalMemory({ bytes: 0x10_0000n, tables: { start: 0x8_0000n, end: 0x10_0000n }, coherent })
-  const made = { place: ENTRY, tries: 0 }
+  const made = { place: ENTRY, tries: 0, ats }
   memory.store64(ROOT, LEAVES | 1n)
   memory.store64(LEAVES, PAGE | 1n)
   memory.writeBack(ROOT, 0x2000)
@@ -96,14 +103,14 @@ export const make = ({ shape = {}, keepsAbsent = false, options = {}, coherent =
       })
       if ((page & 1n) === 0n) return { result: 'blocked' }
       return {
-        result: 'translated', address: (page & ~0xfffn) + entry.offset, tag: `domain ${entry.domain}`, attributes: {},
+        result: 'translated', address: (page & ~0xfffn) + entry.offset + (request.address & 0xfffn), tag: `domain ${entry.domain}`, attributes: {},
         permissions: { read: true, write: true }, pageSize: 4096n,
       }
     },
     settings: () => [made.place],
     command: (event) => (event.kind === 'command' ? commands[event.name]?.(Number(event.words[0]), event.words[1] === 1n) : undefined),
     ordered: (earlier, later) => earlier.kind === 'pages' && later.kind === 'entry',
-    hasDeviceTlb: () => false,
+    hasDeviceTlb: () => made.ats,
   }
   const machine = { memory, observe: memory.events.observe }
   const adversary = createAdversary(machine, vendor, { probes: [probe], ...options })
