@@ -33,6 +33,12 @@ test('merged reports add up', () => {
 })
 
 describe('text', () => {
+  test('leads from the first failure to it alone, and to what is known of it', () => {
+    const lines = renderText(mergeReports([green, red])).split('\n')
+    expect(lines).toContain('the first failure alone: the same command with --only C-BLOCK-01')
+    expect(lines).toContain('what breaks it, and what usually mends it: iommu explain C-BLOCK-01')
+    expect(renderText(green)).not.toContain('iommu explain')
+  })
   test('is one line per group when green, and closes with a line alone', () => {
     const lines = renderText(green).split('\n')
     expect(lines).toContain('  BLOCK   ✓     2  a static domain in which everything faults')

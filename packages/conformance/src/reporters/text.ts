@@ -114,7 +114,10 @@ const countLines = ({ totals: { stores, transitions, failuresInjected, adversary
       `against hardware that may look after every step: ${number(changes)} changes, ${number(looks)} looks, ${number(copies)} copies explored`,
       `invalidations: ${number(needed)} needed (${number(tooWide)} of them wider than needed), ${number(needless)} needless, ${number(mandated)} mandated`,
     ]),
-    ...of(results, 'failed').slice(0, 1).map(({ statement }) => `the first failure alone: the same command with --only ${statement}`),
+    ...of(results, 'failed').slice(0, 1).flatMap(({ statement }) => [
+      `the first failure alone: the same command with --only ${statement}`,
+      `what breaks it, and what usually mends it: iommu explain ${statement}`,
+    ]),
     ...(quick === undefined ? [] : [`quick: on ${quick.kinds} of ${quick.of} kinds of hardware, the plainest of each driver; all of them: iommu conform`]),
   ]
 }
