@@ -48,7 +48,8 @@ export const film = ({ adversary, machine, probes }: Scene, change: () => void):
   const before = settled()
   let error: unknown
   const run = (): void => {
-    // Here caches know the state before, and no DMA from before that state is under way.
+    // Here caches know the state before, and no DMA from before that state is under way. The model's own have to be taught it.
+    if (adversary === undefined) for (const { request } of probes) machine.dma(request)
     exposures.push(expose({ kind: 'start' }, 'flight'))
     const stop = machine.observe((event) => {
       exposures.push(expose(event, 'flight'))

@@ -65,7 +65,7 @@ const disturbed = ({ point, probes }: Film, paint: FilmPaint): string[] => probe
 export const verdictLines = (film: Film, paint: FilmPaint = plain): string[] => {
   const { held, interrupted, findings, refused } = film
   if (refused !== undefined) return [`refused: ${refused.message} (${refused.code}); everything is as it was`]
-  if (held === undefined) return ['caches as the model keeps them: this backend has no adversarial mode']
+  if (held === undefined) return ['not judged: this backend has no adversarial mode; caches are as the model keeps them, filled by each DMA once before the change']
   if (!held) return [paint('wrong', 'NOT HELD'), ...findings.map(({ sentence, step, says }) => `  ${sentence}, at "${step}": ${says}`)]
   return [`held at every step: ${interrupted === true ? 'old, new or blocked' : 'old or new'}, and nothing stale at the end`, ...disturbed(film, paint)]
 }

@@ -47,6 +47,13 @@ describe('a film', () => {
     expect(films).toBe(states.length ** 2)
   })
 
+  test('without adversarial mode begins with caches that know the state before', async () => {
+    const { createAdversary: _none, ...plain } = first(vtd)
+    const broken = variants.find(({ id }) => id === 'no-entry-cache-flush') as (typeof variants)[number]
+    const film = await play(plain, { from: 'second-stage-4', to: 'blocked', createDriver: broken.createDriver })
+    expect([...whatIs(film, -1)]).toContain('old')
+  })
+
   test('of a broken driver is not held, and shows what DMA met', async () => {
     const variant = variants.find(({ id }) => id === 'present-first')
     const film = await play(first(vtd), {
