@@ -141,6 +141,26 @@ describe('copies', () => {
     write(made, 1)
     expect(made.adversary.atRest()).toEqual([])
   })
+  test('a copy is what it was made of, not what it says: one that says the same of other words is no copy of now', () => {
+    const made = make({ keepsAbsent: true })
+    made.memory.store64(ENTRY, 0x20n)
+    made.adversary.watch(() => undefined)
+    expect(made.adversary.atRest().map(({ says }) => says)).toEqual(['a kept copy differs from memory: absent'])
+  })
+  test('what is kept from before is met in a change that has no step', () => {
+    const made = stale()
+    expect(made.adversary.watch(() => undefined).during.map(({ step, says }) => `${step}: ${says.slice(0, 15)}`)).toEqual(['before: 0x8000 domain 1'])
+  })
+  test('DMA by a place that was left before a change has landed when it begins', () => {
+    const made = make()
+    made.place = ENTRY + 0x100n
+    write(made, 1)
+    made.place = ENTRY
+    made.command('fence')
+    made.place = ENTRY + 0x100n
+    const { interrupted, during } = made.adversary.watch(() => undefined, { hitless: true })
+    expect([interrupted, during]).toEqual([[], []])
+  })
   test('a register that says where the entry is decides what memory says', () => {
     const made = make()
     write(made, 1)

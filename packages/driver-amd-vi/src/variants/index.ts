@@ -1,17 +1,17 @@
 // Variants: the driver with one member of its pure half exchanged, so that it breaks in one named way.
-import { encode } from '@iommu/bits'
+import { decode, encode } from '@iommu/bits'
 import { IommuError } from '@iommu/core'
 import type { IommuOps } from '@iommu/core'
-import type { ModelVariant } from '@iommu/hardware'
+import type { ModelVariant, TestMachine } from '@iommu/hardware'
 import { driverOver } from '../backends.js'
 import { guestMode, IDENTITY_DOMAIN_ID } from '../domains/words.js'
 import { flushDevicePages } from '../programming/invalidate.js'
 import { programming } from '../programming/index.js'
 import type { Programming } from '../programming/index.js'
 import type { Flushes, PlanStep } from '../programming/plan.js'
-import { invalidateIommuPages } from '../tables/index.js'
+import { deviceTableEntry, invalidateIommuPages, platformWords } from '../tables/index.js'
 import { historicEntries } from './history.js'
-import { alterSetters, livePasids } from './ops.js'
+import { alterSetters, hintsBeforeAsking, livePasids, setAgainWithoutTlb, silenceIsTimeout, triedWhileAttached } from './ops.js'
 
 export type AmdVariant = ModelVariant<IommuOps>
 
@@ -21,10 +21,12 @@ const PASIDS = ['guest tables of 4 levels']
 const DEPTHS = ['guest and host tables']
 const HOST = ['host tables']
 
-const variant = (facts: Facts, change: Partial<Programming>, alter: (ops: IommuOps) => IommuOps = (ops) => ops): AmdVariant => ({
+type Alter = (ops: IommuOps, machines: readonly TestMachine[]) => IommuOps
+
+const variant = (facts: Facts, change: Partial<Programming>, alter: Alter = (ops) => ops): AmdVariant => ({
   on: PASIDS,
   ...facts,
-  createDriver: (machines, { warn }) => alter(driverOver(machines, warn, { programming: { ...programming, ...change } })),
+  createDriver: (machines, { warn }) => alter(driverOver(machines, warn, { programming: { ...programming, ...change } }), machines),
 })
 
 /** The flushes of a device table entry, changed. */
@@ -59,6 +61,13 @@ const passesInBetween = (steps: readonly PlanStep[], from: readonly bigint[], to
   if (old === undefined || next === undefined || old === next) return steps
   const first = steps.findIndex((step) => step.do === 'store' && step.index === 0)
   return steps.map((step, at): PlanStep => (at === first ? { do: 'store', index: 0, values: [0n, 0n] } : step))
+}
+
+/** A blocked device has IW and no table for a moment before it has its domain, as where erratum 63 is seen to first. */
+const writesPassInBetween = (steps: readonly PlanStep[], from: readonly bigint[], to: readonly bigint[]): readonly PlanStep[] => {
+  if (decode(deviceTableEntry, from).TV === 1 || decode(deviceTableEntry, to).TV === 0) return steps
+  const [low, high] = encode(deviceTableEntry, { V: 1, TV: 1, IW: 1 }, platformWords(from)) as [bigint, bigint]
+  return [{ do: 'store', index: 0, values: [low, high] }, ...steps]
 }
 
 /** Another entry for a blocked device. */
@@ -135,6 +144,15 @@ export const variants: readonly AmdVariant[] = [
     id: 'passes-in-between', title: 'where guest tables change their depth the device passes through for a moment', breaks: ['C-ATTACH-06', 'C-ATTACH-18', 'C-TLB-02', 'C-FREE-03'], on: DEPTHS,
     profile: linux('clears V too while GuestPagingMode changes, so that DMA passes untranslated for that moment', 'drivers/iommu/amd/iommu.c update_dte256, 7.3.4'),
   }, plan(passesInBetween)),
+  variant({ id: 'writes-pass-in-between', title: 'a blocked device gets IW before it gets a table: for a moment its writes pass, and its reads do not', breaks: ['C-ATTACH-06', 'C-ATTACH-18', 'C-TLB-02'], on: HOST },
+    plan(writesPassInBetween)),
+  variant({ id: 'tried-while-attached', title: 'a domain is tried with a page for writes, which is there when it is attached and gone behind that', breaks: ['C-ATTACH-06', 'C-ATTACH-10', 'C-ATTACH-18', 'C-ROLL-05', 'C-TLB-02'], on: HOST },
+    {}, triedWhileAttached),
+  variant({ id: 'silence-is-timeout', title: 'a device whose TLB does not answer is ETIMEDOUT', breaks: ['C-ATTACH-08'] }, {}, silenceIsTimeout),
+  variant({ id: 'set-again-without-tlb', title: 'a device whose TLB does not answer gets the domain without it, and the attach fails all the same', breaks: ['C-ATTACH-09'] },
+    {}, setAgainWithoutTlb),
+  variant({ id: 'hints-before-asking', title: 'an entry is stored to, 4 bytes of it, before the domain is asked whether it fits', breaks: ['C-ATTACH-10'], on: HOST },
+    {}, hintsBeforeAsking),
   variant({ id: 'blocked-not-valid', title: 'blocked is an entry that is all zero: DMA passes', breaks: [
     'C-BLOCK-11', 'C-DRV-02', 'C-DRV-04', 'C-ATTACH-04', 'C-ATTACH-05', 'C-ATTACH-07', 'C-ATTACH-09',
     'C-ATTACH-10', 'C-ATTACH-17', 'C-BLOCK-01', 'C-BLOCK-02', 'C-BLOCK-03', 'C-BLOCK-04', 'C-BLOCK-06',
