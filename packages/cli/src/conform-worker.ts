@@ -8,7 +8,7 @@ import type { Task } from './conform-tasks.js'
 globalThis.console = new Console(process.stderr)
 
 parentPort?.on('message', (task: Task) => {
-  runTask(task).then(
+  runTask(task, (began) => parentPort?.postMessage({ began })).then(
     (outcome) => parentPort?.postMessage({ outcome }),
     (error: unknown) => parentPort?.postMessage({ error: error instanceof Error ? error.message : String(error) }),
   )

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'tsup'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type * as Tasks from '../src/conform-tasks.js'
+import type * as Threads from '../src/threads.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'iommu-process-'))
 const source = (path: string): string => fileURLToPath(new URL(`../src/${path}`, import.meta.url))
@@ -27,11 +29,17 @@ export const backends = all.slice(0, 4).map((each) => ({ ...each, createDriver(.
   return { ...ops, probeDevice(device) { ${act}; ops.probeDevice(device) } }
 } }))`)
   }
+  // One kind of hardware answers, the other loops where a device is blocked.
+  writeFileSync(join(folder, 'loops.js'), `import { backends as all } from '@iommu/driver-riscv/backends'
+export const backends = [all[1], { ...all[0], createDriver(...args) {
+  const ops = all[0].createDriver(...args)
+  return { ...ops, blockedDomain: { ...ops.blockedDomain, attachDev() { for (;;); } } }
+} }]`)
   await build({
     config: false, silent: true, clean: false, dts: false, format: 'esm', target: 'node20', platform: 'node', outDir: join(folder, 'out'),
     entry: {
-      iommu: source('iommu.ts'), 'conform-worker': source('conform-worker.ts'),
-      ...Object.fromEntries(Object.keys(DRIVERS).map((name) => [name, join(folder, `${name}.js`)])),
+      iommu: source('iommu.ts'), 'conform-worker': source('conform-worker.ts'), threads: source('threads.ts'), tasks: source('conform-tasks.ts'),
+      ...Object.fromEntries([...Object.keys(DRIVERS), 'loops'].map((name) => [name, join(folder, `${name}.js`)])),
     },
     noExternal: [/^@iommu\/(?!vectors|explorer)/],
     esbuildOptions(options) { options.conditions = ['@iommu/source'] },
@@ -113,6 +121,32 @@ setTimeout(() => undefined, 60_000)`)
     }
   }
   await expect.poll(isAlive, { timeout: 10_000 }).toBe(false)
+})
+
+describe('a driver that loops for ever', () => {
+  const ONLY = ['C-DRV-01', 'C-BLOCK-01', 'C-BLOCK-02', 'C-ATTACH-01']
+  const loaded = async (): Promise<typeof Threads & typeof Tasks> =>
+    ({ ...await import(join(folder, 'out/threads.js')) as typeof Threads, ...await import(join(folder, 'out/tasks.js')) as typeof Tasks })
+
+  test.each([['beside another kind of hardware', 2], ['alone', 1]])('is stopped %s', async (_where, count) => {
+    const { listTasks, runTasks } = await loaded()
+    const tasks = (await listTasks('suite', join(folder, 'out/loops.js'), { only: ONLY, quick: false })).slice(-count)
+    const said: string[] = []
+    const outcomes = await runTasks(tasks, { finished: () => undefined, silent: (says) => said.push(says) }, { tellAfter: 4_000, stopAfter: 8_000 })
+    const reports = outcomes.map((each) => ('report' in each ? each.report : undefined))
+    const looping = reports.at(-1)
+    // What came before has its answer, what comes after has none, and nothing is left out.
+    expect(looping?.results.map(({ driver, backend, statement, status, reason }) => [driver, backend, statement, status, reason])).toMatchObject([
+      ['driver-riscv', 'extended contexts', 'C-DRV-01', 'passed', undefined],
+      ['driver-riscv', 'extended contexts', 'C-ATTACH-01', 'passed', undefined],
+      ['driver-riscv', 'extended contexts', 'C-BLOCK-01', 'failed', 'did not return within 8 s'],
+      ['driver-riscv', 'extended contexts', 'C-BLOCK-02', 'unavailable', 'not run: C-BLOCK-01 did not return'],
+    ])
+    expect(looping?.totals).toMatchObject({ passed: 2, failed: 1, skipped: 1 })
+    expect(said).toContain('nothing came from driver-riscv on extended contexts for 4 s, in C-BLOCK-01; after 8 s it is stopped')
+    // The other kind of hardware is asked all of it.
+    for (const other of reports.slice(0, -1)) expect(other?.totals).toMatchObject({ passed: 4, failed: 0, skipped: 0 })
+  })
 })
 
 test('a driver that ends its process, or its thread, is no success', async () => {

@@ -5,7 +5,7 @@ import { campaignTotals } from './adversary/campaign.js'
 import type { CampaignTotals } from './adversary/campaign.js'
 import { manifestOf } from './backend.js'
 import type { Backend, CreateCore } from './backend.js'
-import { walkStatement } from './random/statement.js'
+import { WALK, walkStatement } from './random/statement.js'
 import type { Walked } from './random/walk.js'
 import { createBench } from './bench.js'
 import type { Bench } from './bench.js'
@@ -97,6 +97,8 @@ export interface RunOptions {
   readonly statements?: readonly Statement[]
   /** Random walks besides the statements; none where absent. */
   readonly walks?: { readonly seed: number; readonly count: number }
+  /** Of `runSuite`: told the id of each statement before anything of the driver is asked for it, and again before each random walk. */
+  began?(statement: string): void
 }
 
 const wanted = (only: readonly string[] | undefined) => ({ id }: Statement): boolean =>
@@ -177,17 +179,24 @@ export const NO_WALKS: WalkCounts = { walks: 0, commands: 0, seeds: [] }
 
 /** The suite on one backend. */
 export const runSuite = (backend: Backend, options: RunOptions = {}): Report => {
-  const { only, profile = 'strict', machine = 'model', createCore, walks } = options
+  const { only, profile = 'strict', machine = 'model', createCore = defaultCore, walks } = options
   const walked: Walked[] = []
   const statements = [
     ...options.statements ?? allStatements,
-    ...(walks === undefined ? [] : [walkStatement(
-      { seed: walks.seed, walks: walks.count, ...(createCore === undefined ? {} : { createCore }) }, (each) => void walked.push(each))]),
+    ...(walks === undefined ? [] : [walkStatement({
+      seed: walks.seed, walks: walks.count,
+      // Each walk makes a core layer of its own.
+      createCore(...made) {
+        options.began?.(WALK)
+        return createCore(...made)
+      },
+    }, (each) => void walked.push(each))]),
   ]
   let stores = 0
   let transitions = 0
   let failuresInjected = 0
   const results = statements.filter(wanted(only)).map((statement): Result => {
+    options.began?.(statement.id)
     const { status, reason, ...spent } = runStatement(statement, backend, createCore)
     stores += spent.stores
     transitions += spent.transitions

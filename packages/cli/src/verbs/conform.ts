@@ -47,6 +47,9 @@ a module that exports "backends"; all drivers that are here where none is named.
   --merge     puts --json reports together, of shards or of machines: of shards
               all must be there, and nothing may be there twice
 
+A driver that loops for ever is stopped: a statement that does not return within
+five minutes has failed, and what follows it on that kind of hardware is not run.
+
 Exit: 0 all passed, 1 a statement failed, a mutant was not caught, or a
 deviation does not break just what it claims, 3 there is no such QEMU here, or
 it has none of the boards.
@@ -111,13 +114,18 @@ const printMutants = (mutants: readonly MutantResult[], json: boolean, io: Io): 
 }
 
 /** A line that is rewritten in place on a terminal, and not there elsewhere. */
-const progress = (io: Io, what: string, total: number): { step(done: number): void; end(): void } => {
+const progress = (io: Io, what: string, total: number): { step(done: number): void; say(sentence: string): void; end(): void } => {
   const write = (text: string): void => {
     if (io.isTTY) io.stderr(text)
   }
+  const end = (): void => write(`\r${' '.repeat(what.length + 20)}\r`)
   return {
     step: (done) => write(`\r${what} ${done} of ${total}`),
-    end: () => write(`\r${' '.repeat(what.length + 20)}\r`),
+    say(sentence) {
+      end()
+      io.stderr(`iommu conform: ${sentence}\n`)
+    },
+    end,
   }
 }
 
@@ -198,7 +206,7 @@ export const verb: Verb = {
     const line = progress(io, kind === 'suite' ? 'kinds of hardware' : profile === undefined ? 'mutants' : 'deviations', chosen.length)
     line.step(0)
     const begin = performance.now()
-    const outcomes = await runTasks(chosen, (done) => line.step(done))
+    const outcomes = await runTasks(chosen, { finished: line.step, silent: line.say })
     const seconds = (performance.now() - begin) / 1000
     line.end()
     const mutants = outcomes.flatMap((each) => (isReport(each) ? [] : [each.mutant]))
