@@ -1,5 +1,6 @@
 // Why blocked: capture folders by drop, by picker and by link; devices and walks in the command's words.
-import { readFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
@@ -108,6 +109,30 @@ describeOnChromium('why blocked', (explorer) => {
     const printed = await said('walk', capture(name), '--rid', '00:04.0', '--iova', '0x102008')
     expect(printed).toContain(squeezed((await page.textContent('.path .end') ?? '').replace('→', '')))
     await page.context().close()
+  })
+
+  test('where a page lacks, the walk ends in a question and not in a stop, as by the command', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lacking-'))
+    cpSync(capture('arm-7.3.4-stage1-edu-faulted-pending'), folder, { recursive: true })
+    const tables = JSON.parse(readFileSync(join(folder, 'tables.json'), 'utf8')) as { pages: Record<string, number> }
+    // The table of level 2 on the way of 0xdead000.
+    delete tables.pages['0x465a5000']
+    writeFileSync(join(folder, 'tables.json'), JSON.stringify(tables))
+    const page = await explorer.open('#blocked')
+    await page.setInputFiles('[aria-label="capture files"]', FILES.map((each) => join(folder, each)))
+    await page.waitForSelector('.question')
+    await page.fill('.question label:nth-child(1) input', '0000:00:04.0')
+    await page.fill('.question label:nth-child(3) input', '0xdead000')
+    await page.waitForSelector('.walk.unknown .end')
+    expect(await page.innerText('.path .end .sign')).toBe('?')
+    const end = squeezed((await page.textContent('.path .end') ?? '').replace(/^\?/, ''))
+    expect(end).toBe('unknown: 0x465a5000 is missing from the source, and beyond it nothing is known')
+    expect(squeezed((await iommu(['walk', folder, '--rid', '0000:00:04.0', '--iova', '0xdead000'], '', { columns: 10_000 })).stdout)).toContain(end)
+    // Nothing that was read stopped it, and it does not look as if.
+    expect(await page.$$('.path .stops')).toEqual([])
+    expect(await violations(page)).toEqual([])
+    await page.context().close()
+    rmSync(folder, { recursive: true, force: true })
   })
 
   test('what lacks a file, and what is no capture, is said', async () => {

@@ -56,6 +56,51 @@ describeOnChromium('paste anything', (explorer) => {
     await page.context().close()
   })
 
+  test('a megabyte of words is answered at once, and so is one of letters', async () => {
+    const page = await explorer.open()
+    await page.waitForSelector('.welcome')
+    for (const [text, told] of [['0x1 '.repeat(250_000), 'the words, word 9: expected at most 8 words, of one entry, found 250000 words'], ['a'.repeat(1_000_000), 'what to explain: expected a fault line']] as const) {
+      const took = await page.evaluate(({ pasted, awaited }) => new Promise<number>((done) => {
+        const area = document.querySelector('textarea') as HTMLTextAreaElement
+        const begun = performance.now()
+        new MutationObserver((_, observer) => {
+          if (document.querySelector('.notice.wrong')?.textContent?.includes(awaited) !== true) return
+          observer.disconnect()
+          done(performance.now() - begun)
+        }).observe(document.body, { subtree: true, childList: true, characterData: true })
+        area.value = pasted
+        area.dispatchEvent(new InputEvent('input', { bubbles: true }))
+      }), { pasted: text, awaited: told })
+      expect(took, told).toBeLessThan(5000)
+    }
+    await page.context().close()
+  })
+
+  test('numbers that may be decimal are read as hexadecimal, and this is said', async () => {
+    const page = await explorer.open(fragment({ text: '137 5' }))
+    await page.waitForSelector('.read-as')
+    expect(await page.innerText('.read-as')).toContain('read as hexadecimal')
+    expect(await page.innerText('.word .head code >> nth=0')).toBe('0x0000000000000137')
+    await page.fill('textarea', '0x137 0x5')
+    await page.waitForFunction(() => document.querySelector('.read-as')?.textContent?.includes('hexadecimal') === false)
+    await page.context().close()
+  })
+
+  test('a dump that was cut before its tables is told so', async () => {
+    const page = await explorer.open(fragment({ text: 'IOVA_PFN         \tPML5E             \tPML4E' }))
+    await page.waitForSelector('.notice.wrong')
+    expect(await page.innerText('.notice.wrong')).toMatch(/the units: expected a table of dmar_translation_struct, found none$/)
+    await page.context().close()
+  })
+
+  test('markup is text: nothing of it becomes part of the page', async () => {
+    const page = await explorer.open(fragment({ text: `${LINES[0]} <img src=x onerror=alert(1)><b id="planted">` }))
+    await page.waitForSelector('.explained article')
+    expect(await page.innerText('.explained h3')).toContain('<img src=x onerror=alert(1)>')
+    expect(await page.$$('main img, #planted')).toEqual([])
+    await page.context().close()
+  })
+
   test('a line stands there as it was pasted, with its spaces', async () => {
     const page = await explorer.open(fragment({ text: '[    0.561287] arm-smmu 15000000.iommu: Unhandled context fault: fsr=0x402' }))
     await page.waitForSelector('.explained article')

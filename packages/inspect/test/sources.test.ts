@@ -157,6 +157,7 @@ describe('debugfs text that is not whole', () => {
     const text = debugfsOf(RECORDED[0] as string)
     const two = `${text}\n${text.replaceAll('dmar0', 'dmar1')}`
     expect(() => readIntelDebugfs(two, 'stdin')).toThrow('stdin, the units: expected one of dmar0, dmar1, found none chosen')
+    expect(() => readIntelDebugfs('IOVA_PFN         \tPML5E', 'stdin')).toThrow('stdin, the units: expected a table of dmar_translation_struct, found none')
     expect(readIntelDebugfs(two, 'stdin', { unit: 'dmar1' }).devices).toEqual(readIntelDebugfs(text, 'stdin').devices)
   })
 })

@@ -36,13 +36,12 @@ const Step = ({ step, stops }: { readonly step: WalkedStep; readonly stops: bool
 
 export const WalkPath = ({ title, result }: { readonly title: string; readonly result: WalkResult }) => {
   const { outcome } = result
-  const stops = outcome !== 'translated'
   return (
     <section class={`walk ${outcome}`} aria-label="the way of the DMA">
       <h3>{title}, {result.access} of {result.iova}</h3>
       <ol class="path">
         {result.steps.map((step, index) => <Step key={`${step.entry} ${step.address} ${index}`} step={step} stops={outcome === 'blocked' && index === result.steps.length - 1} />)}
-        <li class={stops ? 'end stops' : 'end'}><span class="sign" aria-hidden="true">{outcome === 'blocked' ? '✗' : outcome === 'unknown' ? '?' : '→'}</span> {walkAnswer(result)}</li>
+        <li class={outcome === 'blocked' ? 'end stops' : outcome === 'unknown' ? 'end open' : 'end'}><span class="sign" aria-hidden="true">{outcome === 'blocked' ? '✗' : outcome === 'unknown' ? '?' : '→'}</span> {walkAnswer(result)}</li>
       </ol>
       {result.caution !== undefined && <p class="caution">! {result.caution}; walked as if it were 1</p>}
     </section>

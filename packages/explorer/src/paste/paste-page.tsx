@@ -25,7 +25,7 @@ const flip = (words: readonly bigint[], bit: number, wordBits: number): bigint[]
 
 /** The entry that was recognised, and by what. */
 const ReadAs = ({ reading, onChoose }: { readonly reading: EntryReading; onChoose(name: string): void }) => {
-  const { owner, fitting, named, read } = reading
+  const { owner, fitting, named, perhapsDecimal, read } = reading
   const others = fitting.filter((each) => each !== owner)
   const label = ({ title, name }: typeof owner): string => `${title} · ${name}`
   return (
@@ -36,6 +36,7 @@ const ReadAs = ({ reading, onChoose }: { readonly reading: EntryReading; onChoos
       />
       {!named && others.length > 0 && <span class="aside">a guess from the words alone; {others.length} other entries take them too</span>}
       {read.order !== 'single' && <span class="aside">words taken {read.order}</span>}
+      {perhapsDecimal && <span class="aside">digits without 0x are read as hexadecimal, not as decimal</span>}
     </div>
   )
 }

@@ -211,7 +211,8 @@ const choose = ({ units }: Text, file: string, name: string | undefined): Unit =
   const names = [...units.keys()]
   const unit = name === undefined ? [...units.values()][0] : units.get(name)
   if (unit === undefined || (name === undefined && units.size > 1)) {
-    throw new InputError({ file, place: 'the units', expected: `one of ${names.join(', ')}`, found: name === undefined ? 'none chosen' : quoted(name) })
+    const expected = names.length === 0 ? 'a table of dmar_translation_struct' : `one of ${names.join(', ')}`
+    throw new InputError({ file, place: 'the units', expected, found: name !== undefined ? quoted(name) : names.length === 0 ? 'none' : 'none chosen' })
   }
   return unit
 }
