@@ -34,14 +34,22 @@ const Step = ({ step, stops }: { readonly step: WalkedStep; readonly stops: bool
   )
 }
 
+/** How a way ends. */
+const ENDS = {
+  translated: { sign: '→', style: 'arrives' },
+  blocked: { sign: '✗', style: 'stops' },
+  unknown: { sign: '?', style: 'open' },
+} as const
+
 export const WalkPath = ({ title, result }: { readonly title: string; readonly result: WalkResult }) => {
   const { outcome } = result
+  const { sign, style } = ENDS[outcome]
   return (
     <section class={`walk ${outcome}`} aria-label="the way of the DMA">
       <h3>{title}, {result.access} of {result.iova}</h3>
       <ol class="path">
         {result.steps.map((step, index) => <Step key={`${step.entry} ${step.address} ${index}`} step={step} stops={outcome === 'blocked' && index === result.steps.length - 1} />)}
-        <li class={outcome === 'blocked' ? 'end stops' : outcome === 'unknown' ? 'end open' : 'end'}><span class="sign" aria-hidden="true">{outcome === 'blocked' ? '✗' : outcome === 'unknown' ? '?' : '→'}</span> {walkAnswer(result)}</li>
+        <li class={`end ${style}`}><span class="sign" aria-hidden="true">{sign}</span> {walkAnswer(result)}</li>
       </ol>
       {result.caution !== undefined && <p class="caution">! {result.caution}; walked as if it were 1</p>}
     </section>
