@@ -142,8 +142,8 @@ describe('legacy context entries are one atom', () => {
   }
   test('one 16-byte store in place is hitless', () => expect(change('whole')).toEqual([]))
   test('two 8-byte stores are torn', () => expect(change('halves')).toEqual([
-    '0x100000 domain 2 {"stage":"pass-through","snoop":false}, and not 0x100000 domain 1 {"stage":"pass-through","snoop":false}'
-    + ' or 0x800000 domain 2 {"stage":"second","snoop":false}',
+    '0x100000 domain 2 (stage pass-through, snoop no), and not 0x100000 domain 1 (stage pass-through, snoop no)'
+    + ' or 0x800000 domain 2 (stage second, snoop no)',
   ]))
 })
 

@@ -51,6 +51,17 @@ export const outcomeKey = (outcome: Outcome): string =>
     ? 'blocked'
     : `0x${outcome.address.toString(16)} ${outcome.tag} ${JSON.stringify(outcome.attributes)}`
 
+const attributeText = ([name, value]: readonly [string, string | number | boolean]): string =>
+  `${name} ${value === true ? 'yes' : value === false ? 'no' : value}`
+
+/** The same for people: "0x8000 domain 1 (stage first, snoop no)". */
+export const outcomeText = (outcome: Outcome): string => {
+  if (outcome.result === 'blocked') return 'blocked'
+  const { address, tag, attributes } = outcome
+  const said = Object.entries(attributes).map(attributeText).join(', ')
+  return `0x${address.toString(16)} ${tag}${said === '' ? '' : ` (${said})`}`
+}
+
 /** One entry that a walk read. */
 export interface Step {
   /** The layout's name: "vtd.context". */

@@ -1,5 +1,5 @@
 // The account of adversarial mode on one backend: what was found, by which sentence, and what it took to look.
-import { outcomeKey } from '@iommu/hardware'
+import { outcomeKey, outcomeText } from '@iommu/hardware'
 import type { DmaRequest, Finding, Judgement, Verdict } from '@iommu/hardware'
 
 /** One change that was watched. */
@@ -106,7 +106,7 @@ export const changeOf = (
     ...probes.flatMap((probe, index) => {
       const [before, now] = [from[index], to[index]]
       if (own(probe) || before === undefined || now === undefined || outcomeKey(before) === outcomeKey(now)) return []
-      return [`${describeProbe(probe)} met ${outcomeKey(before)}, and meets ${outcomeKey(now)}`]
+      return [`${describeProbe(probe)} met ${outcomeText(before)}, and meets ${outcomeText(now)}`]
     }),
   ],
   ...(pair === undefined ? {} : { pair }),

@@ -1,6 +1,6 @@
 // Adversarial mode: watches a machine's driver, and says at every step everything that a DMA could meet.
 import type { DmaRequest, Outcome, Translated } from '../dma.js'
-import { outcomeKey } from '../dma.js'
+import { outcomeKey, outcomeText } from '../dma.js'
 import { classify, heldKey } from './classify.js'
 import { createCommands } from './commands.js'
 import { createEntryCaches } from './entries.js'
@@ -162,7 +162,7 @@ export const createAdversary = <V, P>(machine: WatchedMachine, vendor: Vendor<V,
         seen[index]?.has('blocked') === true && from[index]?.result !== 'blocked' && to[index]?.result !== 'blocked')
       const report = (sentence: Sentence, index: number, outcome: Outcome, step: string, allowed: readonly (Outcome | undefined)[]): Finding => ({
         sentence, step, outcome, probe: probes[index] as DmaRequest,
-        says: `${outcomeKey(outcome)}, and not ${[...new Set(allowed.map((each) => outcomeKey(each as Outcome)))].join(' or ')}`,
+        says: `${outcomeText(outcome)}, and not ${[...new Set(allowed.map((each) => outcomeText(each as Outcome)))].join(' or ')}`,
       })
       const during = probes.flatMap((_, index) => {
         const allowed = new Set([...(hitless ? [] : ['blocked']), outcomeKey(from[index] as Outcome), outcomeKey(to[index] as Outcome)])
