@@ -1,5 +1,6 @@
 // The driver at the edges of what ids can be, and on a unit whose registers say the least that they may.
 import { describe, expect, test } from 'vitest'
+import { expectPasidsEnd, expectRequestersEnd } from '../../../tools/driver-tests/edges.js'
 import { createAmdVi } from '../src/index.js'
 import { createAmdMachine } from '../src/model/index.js'
 import { ats, made, read } from './scene.js'
@@ -12,26 +13,15 @@ describe('ids at their edges', () => {
     for (const source of [0, 0x20, 0x21, 0x7f]) expect(machine.dma(readFrom(source))).toMatchObject({ result: 'blocked', fault: { name: 'IO_PAGE_FAULT' } })
     expect(machine.dma(readFrom(0x80))).toMatchObject({ result: 'blocked', fault: { name: 'ILLEGAL_DEV_TABLE_ENTRY' } })
   })
-  test('a source beyond the table, or before it, is refused', () => {
-    const { driver } = made({}, { devices: [] })
-    for (const requesterId of [0x200, -1]) {
-      expect(() => driver.probeDevice({ name: 'far', requesterId })).toThrow('ENODEV: the device table has no entry for the source')
-      expect(() => driver.probeDevice({ ...ats, aliases: [requesterId] })).toThrow('ENODEV: the device table has no entry for the source')
-    }
-    driver.probeDevice({ name: 'last', requesterId: 0x1ff })
-  })
+  test('a source beyond the table, or before it, is refused', () =>
+    expectRequestersEnd(made({}, { devices: [] }), { requesterId: 0x200, says: 'ENODEV: the device table has no entry for the source' }))
   test('device ids have 16 bits', () => {
     const machine = createAmdMachine()
     const options = { hostAddressBits: 48, capabilityHeader: machine.capabilityHeader }
     for (const lastDeviceId of [0x1_0000, -1]) expect(() => createAmdVi(machine, { ...options, lastDeviceId })).toThrow('EINVAL: a device id has 16 bits')
   })
-  test('PASIDs: the last one fits, the next one is refused', () => {
-    const { driver, paging } = made()
-    const domain = paging()
-    const most = driver.maxPasids?.(ats) ?? 0
-    domain.setDevPasid?.(ats, most - 1, undefined)
-    expect(() => domain.setDevPasid?.(ats, most, undefined)).toThrow('EINVAL: the PASID is beyond what device and unit have')
-  })
+  test('PASIDs: the last one fits, the next one is refused', () =>
+    expectPasidsEnd(made(), ats, 'EINVAL: the PASID is beyond what device and unit have'))
   test('more PASIDs than the command buffer has entries go with their device, and nothing is left in its TLB', () => {
     const warnings: string[] = []
     // Without GIoV a blocked entry leaves no room for PASIDs.

@@ -1,5 +1,6 @@
 // The driver at the edges of what ids can be, and on an SMMU whose registers say the least that they may.
 import { describe, expect, test } from 'vitest'
+import { expectIdsEnd, expectPasidsEnd, expectRequestersEnd } from '../../../tools/driver-tests/edges.js'
 import { map, unmap } from '../../../tools/driver-tests/scene.js'
 import { createArmSmmuv3 } from '../src/index.js'
 import { createSmmuMachine } from '../src/model/index.js'
@@ -7,30 +8,16 @@ import { ats, made, read } from './scene.js'
 
 describe('ids at their edges', () => {
   test.each([true, false])('StreamIDs: the last one is one like any other, the next one and negative ones are refused (2-level: %s)', (twoLevelStreams) => {
-    const { driver } = made({ streamBits: 10, twoLevelStreams }, { devices: [] })
-    for (const requesterId of [0x400, -1]) {
-      expect(() => driver.probeDevice({ name: 'far', requesterId })).toThrow('EINVAL: the StreamID is beyond what the SMMU has')
-      expect(() => driver.probeDevice({ ...ats, aliases: [requesterId] })).toThrow('EINVAL: the StreamID is beyond what the SMMU has')
-    }
-    driver.probeDevice({ name: 'last', requesterId: 0x3ff })
+    expectRequestersEnd(made({ streamBits: 10, twoLevelStreams }, { devices: [] }), { requesterId: 0x400, says: 'EINVAL: the StreamID is beyond what the SMMU has' })
   })
-  test('ASIDs run out as ENOSPC, with the point as it was, and are used again', () => {
-    const { driver, paging } = made({ wideAsids: false })
+  test('ASIDs run out as ENOSPC, and are used again', () => {
+    const scene = made({ wideAsids: false })
     // 256 less that of nobody.
-    const domains = Array.from({ length: 255 }, () => paging())
-    domains.forEach((domain, index) => domain.setDevPasid?.(ats, index + 1, undefined))
-    expect(() => paging().setDevPasid?.(ats, 256, undefined)).toThrow('ENOSPC: no ASID is left')
-    driver.blockedDomain?.setDevPasid?.(ats, 7, domains[6])
-    paging().setDevPasid?.(ats, 256, undefined)
-    expect(driver.idsInUse()).toBe(255)
+    expectIdsEnd(scene, ats, 255, 'ENOSPC: no ASID is left')
+    expect(scene.driver.idsInUse()).toBe(255)
   })
-  test('PASIDs: the last one fits, the next one is refused', () => {
-    const { driver, paging } = made()
-    const domain = paging()
-    const most = driver.maxPasids?.(ats) ?? 0
-    domain.setDevPasid?.(ats, most - 1, undefined)
-    expect(() => domain.setDevPasid?.(ats, most, undefined)).toThrow('EINVAL: the PASID is beyond what device and SMMU have')
-  })
+  test('PASIDs: the last one fits, the next one is refused', () =>
+    expectPasidsEnd(made(), ats, 'EINVAL: the PASID is beyond what device and SMMU have'))
 })
 
 describe('registers that say little', () => {

@@ -1,5 +1,6 @@
 // The driver at the edges of what ids can be, and on a unit whose registers say the least that they may.
 import { describe, expect, test } from 'vitest'
+import { expectIdsEnd, expectPasidsEnd } from '../../../tools/driver-tests/edges.js'
 import { createIntelVtd } from '../src/index.js'
 import { capabilityWords, createVtdMachine, defaultProfile } from '../src/model/index.js'
 import { readCapabilities } from '../src/tables/index.js'
@@ -20,23 +21,14 @@ describe('ids at their edges', () => {
     const { driver } = made({}, { devices: [] })
     driver.probeDevice({ name: 'last', requesterId: 0xffff })
   })
-  test('domain ids run out as ENOSPC, with the point as it was, and are used again', () => {
-    const { driver, paging } = made({ domainIdClass: 0 })
+  test('domain ids run out as ENOSPC, and are used again', () => {
+    const scene = made({ domainIdClass: 0 })
     // 16 ids less those of absent entries and of identity.
-    const domains = Array.from({ length: 14 }, () => paging())
-    domains.forEach((domain, index) => domain.setDevPasid?.(ats, index + 1, undefined))
-    expect(() => paging().setDevPasid?.(ats, 15, undefined)).toThrow('ENOSPC: no domain id is left')
-    driver.blockedDomain?.setDevPasid?.(ats, 7, domains[6])
-    paging().setDevPasid?.(ats, 15, undefined)
-    expect(driver.domainIdsInUse()).toBe(14)
+    expectIdsEnd(scene, ats, 14, 'ENOSPC: no domain id is left')
+    expect(scene.driver.domainIdsInUse()).toBe(14)
   })
-  test('PASIDs: the last one fits, the next one is refused', () => {
-    const { driver, paging } = made()
-    const domain = paging()
-    const most = driver.maxPasids?.(ats) ?? 0
-    domain.setDevPasid?.(ats, most - 1, undefined)
-    expect(() => domain.setDevPasid?.(ats, most, undefined)).toThrow('EINVAL: the PASID is beyond what device and unit have')
-  })
+  test('PASIDs: the last one fits, the next one is refused', () =>
+    expectPasidsEnd(made(), ats, 'EINVAL: the PASID is beyond what device and unit have'))
 })
 
 describe('registers that say little', () => {

@@ -1,23 +1,14 @@
 // The driver at the edges of what ids can be, and on a unit whose register says the least that it may.
 import { describe, expect, test } from 'vitest'
+import { expectPasidsEnd, expectRequestersEnd } from '../../../tools/driver-tests/edges.js'
 import { ats, made, read } from './scene.js'
 
 describe('ids at their edges', () => {
   test.each([[1, 0x3f], [2, 0x7fff]] as const)('requester ids of a %i-level directory: the last one is one like any other, the next one and negative ones are refused', (directoryLevels, last) => {
-    const { driver } = made({ directoryLevels }, { devices: [] })
-    for (const requesterId of [last + 1, -1]) {
-      expect(() => driver.probeDevice({ name: 'far', requesterId })).toThrow('EINVAL: the requester id is beyond the device directory')
-      expect(() => driver.probeDevice({ ...ats, aliases: [requesterId] })).toThrow('EINVAL: the requester id is beyond the device directory')
-    }
-    driver.probeDevice({ name: 'last', requesterId: last })
+    expectRequestersEnd(made({ directoryLevels }, { devices: [] }), { requesterId: last + 1, says: 'EINVAL: the requester id is beyond the device directory' })
   })
-  test('PASIDs: the last one fits, the next one is refused', () => {
-    const { driver, paging } = made()
-    const domain = paging()
-    const most = driver.maxPasids?.(ats) ?? 0
-    domain.setDevPasid?.(ats, most - 1, undefined)
-    expect(() => domain.setDevPasid?.(ats, most, undefined)).toThrow('EINVAL: the PASID is beyond what device and unit have')
-  })
+  test('PASIDs: the last one fits, the next one is refused', () =>
+    expectPasidsEnd(made(), ats, 'EINVAL: the PASID is beyond what device and unit have'))
 })
 
 describe('a register that says little', () => {
