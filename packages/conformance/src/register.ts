@@ -15,7 +15,7 @@ export interface Skippable {
 /** What a runner must offer. */
 export interface Runner {
   describe(name: string, body: () => void): void
-  test(name: string, body: (...given: readonly Skippable[]) => void): void
+  test(name: string, body: (context?: Skippable) => void): void
 }
 
 /**
